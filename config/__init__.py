@@ -1,0 +1,1 @@
+"""What every role needs once: settings, logs, metrics, clock, migrations, embedded services."""

@@ -1,0 +1,1 @@
+"""Real Kafka, Postgres and Redis from wheels and jars, as child processes."""

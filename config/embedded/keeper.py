@@ -1,0 +1,67 @@
+"""The parent of one state directory's services: it starts them, and none outlives it.
+
+Run by `link.py` as `python -m config.embedded.keeper STATE_DIR BROKERS JARS`. Standard input is its
+owner's life line and carries requests, standard output the replies, one JSON object a line each.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from config.embedded.owner import Ended, Owner, Request
+from config.embedded.stack import Stack
+from config.embedded.state import take_lock
+from config.errors import ExitCode, RelayError
+
+
+def keep(state_dir: Path, brokers: int, jars: Path, owner: Owner) -> None:
+    """Run the services until the owner is gone or a signal comes; then end them all."""
+    if take_lock(state_dir) is None:
+        owner.tell("held")
+        return
+    try:
+        stack = Stack(state_dir, brokers, jars, owner)
+        try:
+            stack.start()
+            owner.tell("ready")
+            _serve(stack, owner)
+        finally:
+            stack.end()
+    except Ended:
+        owner.tell("error", "The embedded services were stopped.", int(ExitCode.UNREACHABLE))
+    except RelayError as error:
+        owner.tell("error", str(error), int(error.exit_code))
+    except OSError as error:  # a full disk, rights: the system's own words say it best
+        owner.tell("error", f"The embedded services could not start: {error}")
+        raise
+
+
+def _serve(stack: Stack, owner: Owner) -> None:
+    while True:
+        request = owner.wait(None)
+        stack.bury()
+        if request is None:
+            continue
+        try:
+            _answer(request, stack, owner)
+        except RelayError as error:
+            owner.tell("error", str(error), int(error.exit_code))
+        else:
+            owner.tell("done")
+
+
+def _answer(request: Request, stack: Stack, owner: Owner) -> None:
+    match request.do:
+        case "detach":
+            owner.detach()
+        case "start":
+            stack.restart(request.service)
+        case "stop":
+            stack.stop(request.service, now=request.kill)
+        case unknown:
+            raise RelayError(f"The keeper does not know how to {unknown}.")
+
+
+if __name__ == "__main__":
+    os.umask(0o022)  # Postgres may run as another user, who must come in
+    keep(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), Owner())

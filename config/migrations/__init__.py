@@ -1,0 +1,1 @@
+"""The database's migrations: plain SQL files in `versions/`, run by alembic, one process at a time."""

@@ -1,0 +1,180 @@
+"""The branches of the settings tree: every setting's name, default, bounds and meaning.
+
+A description is one sentence with its unit; `config check --markdown` prints them as the README's table.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic.types import StringConstraints
+
+from config.addresses import ConnectionString, RedisUrl, with_parts
+from config.kafka_options import BootstrapServers, KafkaOptions
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
+TopicName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,248}$")]
+"""Kafka's legal characters and length (org.apache.kafka.common.internals.Topic), without a dot in front."""
+
+
+class Section(BaseModel):
+    """A branch: frozen, unknown keys refused, defaults checked like given values."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
+
+
+class AppSettings(Section):
+    """What every process shares."""
+
+    environment: Literal["development", "test", "production"] = Field(
+        default="development",
+        description="`development`, `test` or `production`, which refuses unsafe settings.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="Least level that is logged; `DEBUG` also logs each success."
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="`json`, `console`, or `auto`: JSON unless standard error is a terminal."
+    )
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+
+class HttpSettings(Section):
+    """The relay's public listener."""
+
+    host: Name = Field(default="127.0.0.1", description="Address to listen on.")
+    port: Port = Field(default=8080, description="Port to listen on; 0 takes a free one and logs it.")
+    max_connections: Count = Field(default=1000, description="Connections at once.")
+    request_timeout_s: Positive = Field(default=30, description="Seconds for a whole request, in or out.")
+    header_timeout_s: Positive = Field(
+        default=10, description="Seconds that a client may take for its headers."
+    )
+    max_header_bytes: int = Field(
+        default=65_536, ge=8_192, description="Bytes of all headers of one request."
+    )
+
+
+class KafkaSettings(Section):
+    """The cluster and the names of our topics."""
+
+    bootstrap_servers: BootstrapServers = Field(
+        default="127.0.0.1:9092", description="Brokers to ask first: `host:port`, comma separated."
+    )
+    options: KafkaOptions = Field(
+        default={}, repr=False, description="JSON map of librdkafka settings for every client (TLS, SASL, …)."
+    )
+    group_protocol: Literal["classic", "consumer"] = Field(
+        default="classic",
+        description="`classic` (cooperative-sticky) or `consumer` (KIP-848, brokers from 4.0).",
+    )
+    events_topic: TopicName = Field(default="session.events", description="Topic of the events.")
+    dead_letters_topic: TopicName = Field(
+        default="session.events.dlq", description="Topic of parked records."
+    )
+
+    @model_validator(mode="after")
+    def _topics_differ(self) -> Self:
+        if self.events_topic == self.dead_letters_topic:
+            raise ValueError("KAFKA__EVENTS_TOPIC and KAFKA__DEAD_LETTERS_TOPIC must differ")
+        return self
+
+
+class DbSettings(Section):
+    """Postgres: where it is, the pool, and how long anything may take."""
+
+    host: Name | None = Field(default=None, description="Host; completes `DATABASE_URL` or stands for it.")
+    port: Annotated[int, Field(ge=1, le=65_535)] | None = Field(default=None, description="Port, likewise.")
+    name: Name | None = Field(default=None, description="Name of the database, likewise.")
+    user: Name | None = Field(default=None, description="User, likewise.")
+    password: SecretStr | None = Field(default=None, description="Password, likewise.")
+    url: ConnectionString | None = Field(
+        default=None, description="PostgreSQL URL or libpq connection string; what it says wins over `DB_*`."
+    )
+    pool_min: int = Field(default=2, ge=0, description="Connections that the pool keeps open.")
+    pool_max: Count = Field(default=10, description="Connections that the pool opens at most.")
+    pool_timeout_s: Positive = Field(default=10, description="Seconds to wait for a connection of the pool.")
+    max_lifetime_s: Positive = Field(
+        default=3600, description="Seconds after which a connection is replaced."
+    )
+    connect_timeout_s: Count = Field(default=5, description="Whole seconds to open a connection.")
+    statement_timeout_s: Positive = Field(default=30, description="Seconds that one statement may take.")
+    lock_timeout_s: Positive = Field(
+        default=10, description="Seconds to wait for a lock; below the statement's."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _url_from_parts(cls, given: object) -> object:
+        return with_parts(given) if isinstance(given, dict) else given
+
+    @model_validator(mode="after")
+    def _limits_fit(self) -> Self:
+        problems = []
+        if self.lock_timeout_s >= self.statement_timeout_s:
+            problems.append("DB__LOCK_TIMEOUT_S must be below DB__STATEMENT_TIMEOUT_S")
+        if self.pool_min > self.pool_max:
+            problems.append("DB__POOL_MIN must not be above DB__POOL_MAX")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+
+class RedisSettings(Section):
+    """Shared limits and caches; never needed to keep an event."""
+
+    url: RedisUrl = Field(
+        default=SecretStr("redis://127.0.0.1:6379/0"), description="`redis://`, `rediss://` or `unix://` URL."
+    )
+
+
+class RelaySettings(Section):
+    """How the relay takes deliveries."""
+
+    max_body_bytes: int = Field(
+        default=1_048_576,
+        ge=1,
+        le=3_145_728,
+        description="Bytes of one delivery; more is 413. At most 3 MiB.",
+    )
+    keep_raw: bool = Field(default=True, description="Whether an event carries the bytes that it came in.")
+    deadline_s: Positive = Field(
+        default=10, description="Seconds for Kafka to acknowledge before the answer is 503."
+    )
+    shutdown_s: Positive = Field(default=10, description="Seconds to finish what is under way after SIGTERM.")
+
+
+class SinkSettings(Section):
+    """How the sink batches."""
+
+    group_id: Name = Field(
+        default="session-sink", description="Kafka consumer group, and the key of its offsets."
+    )
+    batch_rows: Count = Field(default=5000, description="Records of one batch at most.")
+    batch_bytes: Count = Field(default=33_554_432, description="Bytes of one batch's values at most.")
+    batch_ms: Count = Field(default=200, description="Milliseconds to wait for a batch to fill.")
+    shutdown_s: Positive = Field(default=10, description="Seconds to finish or roll back after SIGTERM.")
+
+
+class BreakerSettings(Section):
+    """The circuit breaker around Postgres."""
+
+    failures: Count = Field(default=5, description="Failures in a row that open it.")
+    reset_s: Positive = Field(default=60, description="Seconds until an open one lets a probe through.")
+
+
+class MetricsSettings(Section):
+    """Each process' sidecar: `/metrics`, `/livez`, `/readyz`."""
+
+    enabled: bool = Field(default=True, description="Whether processes start their sidecar.")
+    host: Name = Field(default="127.0.0.1", description="Address that sidecars listen on.")
+    interval_s: Positive = Field(default=15, description="Seconds between samples of gauges.")
+    relay_port: Port = Field(
+        default=9101, description="The relay's sidecar; 0 takes a free port and logs it."
+    )
+    sink_port: Port = Field(default=9102, description="The sink's sidecar; 0 takes a free port and logs it.")

@@ -1,0 +1,104 @@
+"""The settings tree: read once at start, checked whole, every problem told at once.
+
+Origins, the first wins: environment, `.env`, files in `SECRETS_DIR`, the TOML file `CONFIG_FILE`. Only a
+process' entry calls `load`; everything else is handed the branch that it needs.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from config import origins
+from config.addresses import PARTS
+from config.errors import SettingsError
+from config.sections import (
+    AppSettings,
+    BreakerSettings,
+    DbSettings,
+    HttpSettings,
+    KafkaSettings,
+    MetricsSettings,
+    RedisSettings,
+    RelaySettings,
+    SinkSettings,
+)
+from config.settings_problems import problem_line
+from config.webhook_sources import Source, Sources, unsafe_in_production
+
+Role = Literal["relay", "sink", "migrate"]
+NEED_DATABASE: Final = frozenset({"sink", "migrate"})
+"""Roles that can do nothing without Postgres."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; the branches are described in `config/sections.py`."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True
+    )
+
+    app: AppSettings = AppSettings()
+    http: HttpSettings = HttpSettings()
+    kafka: KafkaSettings = KafkaSettings()
+    db: DbSettings = DbSettings()
+    redis: RedisSettings = RedisSettings()
+    relay: RelaySettings = RelaySettings()
+    sources: Sources = Field(
+        default={}, description="JSON map of sources by name, or `[sources.NAME]` in `CONFIG_FILE`."
+    )
+    sink: SinkSettings = SinkSettings()
+    breaker: BreakerSettings = BreakerSettings()
+    metrics: MetricsSettings = MetricsSettings()
+
+    @field_validator("sources")
+    @classmethod
+    def _safe(cls, sources: dict[str, Source], info: ValidationInfo) -> dict[str, Source]:
+        app = info.data.get("app")  # absent if it was refused itself
+        problems = unsafe_in_production(sources) if app and app.environment == "production" else []
+        if problems:
+            raise ValueError("; ".join(problems))
+        return sources
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library's signature
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - likewise
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - likewise
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take our own origins, which know the flat names; pydantic-settings merges them."""
+        trees = origins.read(frozenset(cls.model_fields)).trees
+        return (init_settings, *(InitSettingsSource(settings_cls, init_kwargs=tree) for tree in trees))
+
+
+def load(role: Role | None = None) -> Settings:
+    """Read and check all settings.
+
+    Args:
+        role: What the process is, to check what that role can't do without.
+
+    Raises:
+        SettingsError: With a line for each problem, never with a value.
+    """
+    found = origins.read(frozenset(Settings.model_fields))
+    problems = found.problems
+    settings: Settings | None = None
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        problems += [problem_line(detail, Settings) for detail in error.errors(include_url=False)]
+    if role in NEED_DATABASE and not _names_a_database(found.trees):
+        problems.append("DATABASE_URL: not set, and this role can't work without it")
+    if settings is None or problems:
+        lines = "\n".join(f"  {line}" for line in sorted(problems))
+        raise SettingsError(f"settings can't be used:\n{lines}")
+    return settings
+
+
+def _names_a_database(trees: Sequence[origins.Tree]) -> bool:
+    """Whether any origin says where Postgres is, rightly or wrongly: wrong ones are told by themselves."""
+    return any({"url", *PARTS} & set(tree["db"]) for tree in trees if isinstance(tree.get("db"), dict))

@@ -1,0 +1,108 @@
+"""One entry of `sources`: who may send, how that is proven, and whose data it is."""
+
+import json
+import re
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
+
+from config.sections import Name, Section
+
+DEFAULT_HEADERS: Final = {"api_key": "x-api-key", "hmac_sha256": "x-signature"}
+MIN_SIGNING_KEY_CHARS: Final = 16
+"""The least that production takes for a signing key; RFC 2104 advises against short keys."""
+MIN_DISTINCT_CHARS: Final = 5
+_GUESSABLE: Final = re.compile(
+    r"change.?me|your.?(secret|key)|example|^((secret|password|default)[-_]?)+$", re.IGNORECASE
+)
+_SOURCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
+_HEADER: Final = re.compile(r"^[a-z0-9!#$%&'*+.^_`|~-]+$")
+"""A token of RFC 9110, section 5.6.2, in lower case."""
+
+
+def _parsed(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        # `from None`: the text holds secrets, and the library's message may quote it
+        raise ValueError("must be JSON") from None
+
+
+class Scheme(Section):
+    """One proof that a delivery must bring."""
+
+    scheme: Literal["api_key", "hmac_sha256", "none"] = Field(
+        description="`api_key`, `hmac_sha256` (hex, of the raw body) or `none` (not in production)."
+    )
+    secrets: Annotated[list[SecretStr], BeforeValidator(_parsed)] = Field(
+        default=[], description="Keys that pass, several while one replaces another."
+    )
+    header: str | None = Field(
+        default=None, description="Header that carries it: `x-api-key`, `x-signature`."
+    )
+
+    @field_validator("secrets")
+    @classmethod
+    def _present(cls, secrets: list[SecretStr], info: ValidationInfo) -> list[SecretStr]:
+        needed = info.data.get("scheme", "none") != "none"
+        if needed and not secrets:
+            raise ValueError("needs at least one secret")
+        if not all(secret.get_secret_value().strip() for secret in secrets):
+            raise ValueError("a secret must not be empty")
+        return secrets
+
+    @field_validator("header")
+    @classmethod
+    def _lower(cls, header: str | None, info: ValidationInfo) -> str | None:
+        if header is None:
+            return DEFAULT_HEADERS.get(info.data.get("scheme", "none"))
+        if not _HEADER.match(header.lower()):
+            raise ValueError("must be the name of an HTTP header")
+        return header.lower()
+
+
+class Source(Section):
+    """Where deliveries come from; its name in `sources` is the last part of its URL."""
+
+    vendor: Literal["asleep", "generic"] = Field(description="Whose payloads these are.")
+    tenant: Name = Field(default="default", description="Whose data it is.")
+    schemes: Annotated[list[Scheme], BeforeValidator(_parsed), Field(min_length=1)] = Field(
+        description="Proofs that a delivery must bring; every one of them must pass."
+    )
+
+
+def _checked_name(name: str) -> str:
+    # it becomes part of a URL, a CloudEvents source and a metric's label
+    if not _SOURCE_NAME.match(name):
+        raise ValueError("a source's name must be 1 to 64 of a-z, 0-9, - and _")
+    return name
+
+
+SourceName = Annotated[str, AfterValidator(_checked_name)]
+Sources = Annotated[dict[SourceName, Source], BeforeValidator(_parsed)]
+
+
+def unsafe_in_production(sources: dict[str, Source]) -> list[str]:
+    """What production refuses, a sentence each, without a secret's value."""
+    problems = []
+    for name, source in sources.items():
+        for scheme in source.schemes:
+            if scheme.scheme == "none":
+                problems.append(f"{name}: scheme none lets anybody in, production refuses it")
+            elif scheme.scheme == "hmac_sha256" and any(map(_weak, scheme.secrets)):
+                problems.append(
+                    f"{name}: a signing key must have at least {MIN_SIGNING_KEY_CHARS} characters "
+                    "and not be a well-known one in production"
+                )
+    return problems
+
+
+def _weak(secret: SecretStr) -> bool:
+    value = secret.get_secret_value()
+    return (
+        len(value) < MIN_SIGNING_KEY_CHARS
+        or len(set(value)) < MIN_DISTINCT_CHARS
+        or bool(_GUESSABLE.search(value))
+    )

@@ -1,0 +1,1 @@
+"""Kafka in, Postgres out: the sink."""

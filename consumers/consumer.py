@@ -1,0 +1,191 @@
+"""The only place that talks to Kafka's consumer, from the polling thread alone.
+
+It hands out records of partitions whose place is known, in order and without a hole that it has not
+looked at twice. An assigned partition starts paused; a partition that was paused has lost what
+librdkafka had fetched of it, so it is always sought before it goes on.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import structlog
+from confluent_kafka import Consumer as KafkaConsumer
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+
+from consumers.fates import KafkaUnavailable
+
+log = structlog.get_logger()
+
+Partitions = frozenset[int]
+Record = tuple[int, int, Message]
+"""Partition, offset, and the message as librdkafka has it."""
+
+_REPLACE_ON: Final = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)  # noqa: SLF001 - its name
+
+
+class Consumer:
+    """A group member's assigned partitions: each is either unplaced and paused, or read from its next offset.
+
+    Args:
+        options: librdkafka's settings.
+        topic: The one topic that is read.
+        before_revoke: Called with partitions that are about to go to another member, while they are still
+            this one's: the time to finish and commit.
+    """
+
+    def __init__(
+        self, options: Mapping[str, Any], topic: str, before_revoke: Callable[[Partitions], None]
+    ) -> None:
+        self._kafka = KafkaConsumer(dict(options))
+        self._topic, self._before_revoke = topic, before_revoke
+        self.unplaced: set[int] = set()
+        """Assigned partitions whose place is not known (any more)."""
+        self.next: dict[int, int] = {}
+        """The next offset to hand out of each placed partition."""
+        self._unsought: dict[int, int] = {}
+        self._doubted: dict[int, int] = {}
+        self._kafka.subscribe([topic], on_assign=self._assign, on_revoke=self._revoke, on_lost=self._lose)
+
+    @property
+    def assigned(self) -> Partitions:
+        """Partitions that are this member's now."""
+        return frozenset(self.unplaced | set(self.next))
+
+    def read(self, most: int, timeout_s: float) -> list[Record]:
+        """Poll: the next records of placed partitions, each partition's in order from its next offset.
+
+        Rebalances happen in here. Also to be called when nothing is wanted, to stay in the group.
+        """
+        self._seek_unsought()
+        if not self.next:
+            message = self._kafka.poll(timeout_s)
+            messages = [message] if message is not None else []
+        else:
+            messages = self._kafka.consume(most, timeout_s)
+        return [record for message in messages if (record := self._as_next(message)) is not None]
+
+    def place(self, begins: Mapping[int, int]) -> None:
+        """Let these partitions go on at these offsets, those that are still assigned and unplaced."""
+        for partition, begin in begins.items():
+            if partition in self.unplaced:
+                self.unplaced.discard(partition)
+                self.next[partition] = begin
+                self._unsought[partition] = begin
+        self._seek_unsought()
+
+    def unplace(self) -> None:
+        """Pause everything: what was read ahead is void, the table says where to go on."""
+        self._pause(self.next)
+        self.unplaced |= set(self.next)
+        self._forget(self.next)
+
+    def hold(self) -> None:
+        """Pause without losing the places; `read` then only keeps the membership alive until `go_on`."""
+        self._pause(self.next)
+
+    def go_on(self) -> None:
+        """Seek every placed partition to its next offset and resume it."""
+        self._unsought.update(self.next)
+        self._seek_unsought()
+
+    def commit(self, next_offsets: Mapping[int, int], *, wait: bool = False) -> None:
+        """Tell Kafka how far we are: advisory, for lag tools; a failure is logged and nothing more."""
+        offsets = [self._at(p, offset) for p, offset in next_offsets.items() if p in self.assigned]
+        if not offsets:
+            return
+        try:
+            if wait:
+                self._kafka.commit(offsets=offsets, asynchronous=False)
+            else:
+                self._kafka.commit(offsets=offsets, asynchronous=True)
+        except KafkaException as error:
+            log.info("advisory_commit_failed", problem=error.args[0].name())
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._kafka.close()
+
+    def _as_next(self, message: Message) -> Record | None:
+        """The record with its place if it is the next of its partition; None if it is void."""
+        partition, offset, error = message.partition(), message.offset(), message.error()
+        if error is not None:
+            self._on_error(partition, error)
+        if error is not None or partition is None or offset is None:
+            return None
+        expected = self.next.get(partition)
+        if expected is None or offset < expected:
+            return None  # from before a pause, a seek or a revocation
+        if offset > expected and self._doubted.get(partition) != offset:
+            self._doubt(partition, offset)
+            return None
+        self.next[partition] = offset + 1
+        return partition, offset, message
+
+    def _doubt(self, partition: int, offset: int) -> None:
+        """Look again before a hole is believed: it may be a fetch that a seek has overtaken."""
+        if partition not in self._unsought:
+            log.info("hole_in_log_doubted", partition=partition, expected=self.next[partition], found=offset)
+            self._doubted[partition] = offset
+            self._unsought[partition] = self.next[partition]
+
+    def _on_error(self, partition: int | None, error: KafkaError) -> None:
+        if error.fatal():
+            raise KafkaException(error)
+        log.warning("consumer_error", problem=error.name(), partition=partition)
+        if error.code() in _REPLACE_ON and partition is not None and partition in self.next:
+            self._pause([partition])
+            self._forget({partition})
+            self.unplaced.add(partition)
+        elif error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - its name
+            log.warning("kafka_unreachable")
+
+    def _seek_unsought(self) -> None:
+        for partition, offset in list(self._unsought.items()):
+            try:
+                self._kafka.seek(self._at(partition, offset))
+                self._kafka.resume([self._at(partition)])
+            except KafkaException as error:
+                # An assignment takes a moment to become active; the next poll tries again.
+                log.debug("seek_postponed", partition=partition, problem=error.args[0].name())
+            else:
+                del self._unsought[partition]
+
+    def _assign(self, kafka: KafkaConsumer, partitions: list[TopicPartition]) -> None:
+        numbers = sorted(at.partition for at in partitions)
+        self._forget(set(numbers))
+        # Any offset that needs no look-up will do: nothing is fetched before the place is known.
+        kafka.incremental_assign([self._at(number, 0) for number in numbers])
+        self._pause(numbers)
+        self.unplaced |= set(numbers)
+        log.info("partitions_assigned", partitions=numbers)
+
+    def _revoke(self, kafka: KafkaConsumer, partitions: list[TopicPartition]) -> None:
+        numbers = frozenset(at.partition for at in partitions)
+        self._before_revoke(numbers)
+        self._drop(numbers)
+        kafka.incremental_unassign(partitions)
+        log.info("partitions_revoked", partitions=sorted(numbers))
+
+    def _lose(self, kafka: KafkaConsumer, partitions: list[TopicPartition]) -> None:
+        numbers = frozenset(at.partition for at in partitions)
+        self._drop(numbers)
+        kafka.incremental_unassign(partitions)
+        log.warning("partitions_lost", partitions=sorted(numbers))
+
+    def _drop(self, partitions: Partitions) -> None:
+        self._forget(partitions)
+        self.unplaced -= partitions
+
+    def _forget(self, partitions: Iterable[int]) -> None:
+        for partition in list(partitions):
+            for known in (self.next, self._unsought, self._doubted):
+                known.pop(partition, None)
+
+    def _pause(self, partitions: Iterable[int]) -> None:
+        try:
+            self._kafka.pause([self._at(partition) for partition in partitions])
+        except KafkaException as error:
+            raise KafkaUnavailable(f"can't pause: {error.args[0].name()}") from error
+
+    def _at(self, partition: int, offset: int = -1001) -> TopicPartition:
+        return TopicPartition(self._topic, partition, offset)

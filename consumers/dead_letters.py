@@ -1,0 +1,99 @@
+"""Parking: what can never be stored goes to the dead-letter topic, acknowledged, before the offset moves."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+from confluent_kafka import KafkaError, Message, Producer
+
+from config.clock import Clock
+from consumers.batch import Headers, Undecodable
+from consumers.fates import KafkaUnavailable, kafka_errors
+from schemas.event import MICROSECONDS
+
+log = structlog.get_logger()
+
+Delivered = Callable[[KafkaError | None, Message], None]
+
+STAGE: Final = "sink"
+_DETAIL_BYTES: Final = 1024
+_REDRIVES: Final = "dlq-redrives"
+
+
+class DeadLetters:
+    """Publishes dead letters and waits for Kafka to acknowledge them; used by the writing thread alone."""
+
+    def __init__(self, producer: Producer, *, topic: str, origin_topic: str, clock: Clock) -> None:
+        self._producer, self._topic, self._origin_topic, self._clock = producer, topic, origin_topic, clock
+
+    def park(
+        self, records: Sequence[Undecodable], topic_ids: Mapping[int, UUID], timeout_s: float = 10.0
+    ) -> None:
+        """Publish these records; a repetition is harmless, since a dead letter is known by its origin.
+
+        Raises:
+            KafkaUnavailable: Not all were acknowledged in time; the offset must not move.
+        """
+        refused: list[KafkaError] = []
+
+        def delivered(error: KafkaError | None, _: Message) -> None:
+            if error is not None:
+                refused.append(error)
+
+        with kafka_errors():
+            for record in records:
+                try:
+                    self._send(record, topic_ids[record.partition], delivered)
+                except BufferError:
+                    self._producer.flush(timeout_s)  # the queue is full: let it empty once
+                    self._send(record, topic_ids[record.partition], delivered)
+            waiting = self._producer.flush(timeout_s)
+        if waiting or refused:
+            why = refused[0].str() if refused else "no acknowledgement in time"
+            raise KafkaUnavailable(f"dead letters are not safe yet: {why}")
+        for record in records:
+            log.warning(
+                "record_parked",
+                reason=record.poison.reason,
+                detail=record.poison.detail,
+                partition=record.partition,
+                offset=record.offset,
+            )
+
+    def _send(self, record: Undecodable, topic_id: UUID, delivered: Delivered) -> None:
+        self._producer.produce(
+            self._topic,
+            key=record.key,
+            value=record.value,
+            headers=[*_foreign(record.headers), *self._about(record, topic_id)],
+            on_delivery=delivered,
+        )
+
+    def _about(self, record: Undecodable, topic_id: UUID) -> Headers:
+        detail = record.poison.detail.encode()[:_DETAIL_BYTES].decode(errors="ignore")
+        now = datetime.fromtimestamp(self._clock.now_us() / MICROSECONDS, UTC)
+        told = {
+            "dlq-reason": record.poison.reason,
+            "dlq-detail": detail,
+            "dlq-stage": STAGE,
+            "dlq-origin-topic": self._origin_topic,
+            "dlq-origin-topic-id": str(topic_id),
+            "dlq-origin-partition": str(record.partition),
+            "dlq-origin-offset": str(record.offset),
+            "dlq-failed-at": now.isoformat(),
+            _REDRIVES: _redrives(record.headers),
+        }
+        return [(name, value.encode()) for name, value in told.items()]
+
+
+def _foreign(headers: Headers) -> Headers:
+    """The record's own headers: what an earlier parking said of it is replaced, not added to."""
+    return [(name, value) for name, value in headers if not name.startswith("dlq-")]
+
+
+def _redrives(headers: Headers) -> str:
+    """How often the record was sent again already; a broken count begins anew."""
+    told = [value for name, value in headers if name == _REDRIVES and value is not None and value.isdigit()]
+    return told[-1].decode() if told else "0"

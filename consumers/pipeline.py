@@ -1,0 +1,191 @@
+"""The sink's loop: poll, decode, hand to the writing thread, commit. A record's whole way is here.
+
+Nothing is committed before it is safe, and a crash at any line costs a repetition, never a record:
+what can't be decoded is parked before its offset moves, rows and offsets move in one transaction, and
+Kafka's own commit comes last and decides nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from threading import Event
+from time import perf_counter
+from typing import Final, assert_never
+
+import structlog
+
+from config import metrics
+from config.clock import Clock
+from config.errors import Poison
+from config.health import Health
+from config.sections import SinkSettings
+from consumers.batch import Batch, Read, Span, undecodable
+from consumers.consumer import Consumer, Partitions, Record
+from consumers.fates import PostgresUnavailable
+from consumers.oldest import Oldest
+from consumers.write import count_future_events
+from consumers.writer import Crashed, Dropped, Failed, Place, Placed, Result, Writer, Written
+from schemas.codec import decode
+from schemas.event import MICROSECONDS
+
+log = structlog.get_logger()
+
+_CHUNK: Final = 500
+"""Records per poll: small enough to look at size, time and results between polls."""
+_BATCHES_AHEAD: Final = 2
+"""One being written, one decoded and waiting."""
+_STALL_S: Final = 10.0
+"""So long a full batch may wait for its turn before partitions are paused and polling goes on."""
+_DRAIN_S: Final = 5.0
+
+
+class Pipeline:
+    """The state of the loop: a batch that grows, batches under way, and what the results say."""
+
+    def __init__(self, writer: Writer, settings: SinkSettings, health: Health, clock: Clock) -> None:
+        self._writer, self._settings, self._clock = writer, settings, clock
+        self._health = health
+        self._postgres = health.dependency("postgres", needed=False)
+        self._batch = Batch()
+        self._under_way = 0
+        self._placing = False
+        self._oldest = Oldest(clock)
+        self.committed: dict[int, int] = {}
+        """Next offset by partition, as the table holds it."""
+
+    def run(self, consumer: Consumer, stop: Event) -> None:
+        """Move batches until `stop` is set."""
+        while not stop.is_set():
+            self._health.beat()
+            self._handle(self._writer.results(), consumer)
+            self._ask_for_places(consumer)
+            if self._is_full():
+                self._make_room(consumer, stop)
+            elif self._fill(consumer) < _CHUNK and not self._under_way and self._batch.rows:
+                self._send()
+
+    def drain(self, consumer: Consumer, partitions: Partitions, within_s: float = _DRAIN_S) -> None:
+        """Before these partitions go: drop what is not on its way, wait for what is, commit."""
+        self._batch = _without(self._batch, partitions)
+        deadline_s = self._clock.monotonic_s() + within_s
+        while self._under_way and (left_s := deadline_s - self._clock.monotonic_s()) > 0:
+            self._handle(self._writer.results(min(left_s, 0.1)), consumer)
+        going = {p: offset for p, offset in self.committed.items() if p in partitions}
+        consumer.commit(going, wait=True)
+        for partition in partitions:
+            self.committed.pop(partition, None)
+
+    def sample(self) -> None:
+        """Set the gauges that are this loop's; for the sidecar's thread."""
+        metrics.SINK_OLDEST_UNWRITTEN.set(self._oldest.age_s())
+
+    def _fill(self, consumer: Consumer) -> int:
+        """Poll once and decode; returns how many records came."""
+        room = min(_CHUNK, self._settings.batch_rows - self._batch.rows)
+        before = dict(consumer.next)
+        records = consumer.read(room, self._settings.batch_ms / 1000)
+        if records:
+            begun = perf_counter()
+            reads = _decode_into(self._batch, records, before)
+            self._oldest.read(self._batch)
+            self._count(reads)
+            metrics.SINK_BATCH.labels(stage="decode").observe(perf_counter() - begun)
+        return len(records)
+
+    def _is_full(self) -> bool:
+        rows, size_bytes = self._settings.batch_rows, self._settings.batch_bytes
+        return self._batch.rows >= rows or self._batch.size_bytes >= size_bytes
+
+    def _make_room(self, consumer: Consumer, stop: Event) -> None:
+        """Send the full batch as soon as there is room; if that takes long, keep the membership alive."""
+        held = False
+        stalled_s = self._clock.monotonic_s() + _STALL_S
+        while self._under_way >= _BATCHES_AHEAD and self._is_full() and not stop.is_set():
+            self._handle(self._writer.results(0.1), consumer)
+            if self._clock.monotonic_s() > stalled_s and self._is_full():
+                consumer.hold()
+                held = True
+                consumer.read(1, 0.0)
+        if self._is_full():
+            self._send()
+        if held:
+            consumer.go_on()
+
+    def _send(self) -> None:
+        self._oldest.sent()
+        self._writer.submit(self._batch)
+        self._under_way += 1
+        self._batch = Batch()
+
+    def _ask_for_places(self, consumer: Consumer) -> None:
+        unplaced = consumer.unplaced
+        if unplaced and not self._placing:
+            self._placing = True
+            self._writer.submit(Place(tuple(sorted(unplaced))))
+
+    def _handle(self, results: Sequence[Result], consumer: Consumer) -> None:
+        for result in results:
+            match result:
+                case Placed(positions):
+                    self._placing = False
+                    self.committed.update({p: at.begin for p, at in positions.items()})
+                    consumer.place({p: at.begin for p, at in positions.items()})
+                case Written(next_offsets):
+                    self._under_way -= 1
+                    self._oldest.written()
+                    self.committed.update(next_offsets)
+                    self._postgres.succeeded()
+                    consumer.commit(next_offsets)
+                case Dropped():
+                    self._under_way -= 1
+                    self._oldest.failed()
+                case Failed(cause, batch):
+                    self._on_failure(consumer, cause, was_batch=batch)
+                case Crashed(error):
+                    raise error
+                case _:
+                    assert_never(result)
+
+    def _on_failure(self, consumer: Consumer, cause: Exception, *, was_batch: bool) -> None:
+        """Try again: after a batch, pause all and ask the table, which alone knows what COMMIT did."""
+        log.warning("batch_failed" if was_batch else "placing_failed", cause=str(cause))
+        if isinstance(cause, PostgresUnavailable):
+            self._postgres.failed(str(cause))
+        if not was_batch:
+            self._placing = False
+            return
+        self._under_way -= 1
+        self._oldest.failed()
+        self._oldest.rewound()
+        self._batch = Batch()
+        consumer.unplace()
+
+    def _count(self, reads: list[Read]) -> None:
+        now_us = self._clock.now_us()
+        metrics.EVENT_AGE.observe("read", ((now_us - r.event.received_at) / MICROSECONDS for r in reads))
+        metrics.SINK_FUTURE_EVENTS.inc(count_future_events(reads))
+
+
+def _decode_into(batch: Batch, records: Sequence[Record], before: Mapping[int, int]) -> list[Read]:
+    """Add records to the batch, those that can't be decoded with their bytes; returns the decoded ones."""
+    reads = []
+    for partition, offset, message in records:
+        value = message.value()
+        try:
+            reads.append(Read(decode(value), partition, offset))
+        except Poison as poison:
+            batch.poison.append(undecodable(partition, offset, message, poison))
+        batch.size_bytes += len(value) if value is not None else 0
+        span = batch.spans.get(partition)
+        begin, count = (before[partition], 0) if span is None else (span.begin, span.records)
+        batch.spans[partition] = Span(begin, offset + 1, count + 1)
+    batch.reads += reads
+    return reads
+
+
+def _without(batch: Batch, partitions: Partitions) -> Batch:
+    kept = Batch(
+        spans={partition: span for partition, span in batch.spans.items() if partition not in partitions},
+        reads=[read for read in batch.reads if read.partition not in partitions],
+        poison=[record for record in batch.poison if record.partition not in partitions],
+    )
+    kept.size_bytes = batch.size_bytes if kept.spans else 0  # an upper bound will do: it only ends the batch
+    return kept

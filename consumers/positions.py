@@ -1,0 +1,119 @@
+"""Where each partition goes on: decided by the table and the log, never by Kafka's commit."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import structlog
+from confluent_kafka import TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from psycopg_pool import ConnectionPool
+
+from consumers import statements
+from consumers.fates import kafka_errors, postgres_errors
+
+log = structlog.get_logger()
+
+
+class Row(NamedTuple):
+    """A partition's row in `consumer_offsets`."""
+
+    topic_id: UUID
+    next_offset: int
+
+
+class Log(NamedTuple):
+    """A partition as Kafka holds it now."""
+
+    topic_id: UUID
+    first: int
+    end: int
+    """The next offset to be given out (the high watermark)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Position:
+    """What this member last read or wrote of a partition, and where it reads on."""
+
+    topic_id: UUID
+    row: Row | None
+    """What the fence expects to find; None where there was no row."""
+    begin: int
+    """The next offset to read."""
+    first: int
+    """The log's first offset, for a row that begins anew."""
+    restart: bool = False
+    """Whether sums and first offset begin anew: the topic was recreated, or its log was cut."""
+
+
+def place(row: Row | None, held: Log) -> Position:
+    """Decide where a partition goes on.
+
+    No row: from the log's first offset. Another topic id, or a row beyond the log's end: the log is
+    another one, or was cut; all of it is read again, since applying is idempotent. A row before the
+    log's first offset: what lies between is gone and counts as a gap. Else: where the row says.
+    """
+    if row is None:
+        return Position(topic_id=held.topic_id, row=None, begin=held.first, first=held.first)
+    if row.topic_id != held.topic_id or row.next_offset > held.end:
+        return Position(topic_id=held.topic_id, row=row, begin=held.first, first=held.first, restart=True)
+    return Position(topic_id=held.topic_id, row=row, begin=max(row.next_offset, held.first), first=held.first)
+
+
+class Positions:
+    """Reads the table and the log; used by the writing thread alone."""
+
+    def __init__(self, pool: ConnectionPool, admin: AdminClient, topic: str, group: str) -> None:
+        self._pool, self._admin, self._topic, self._group = pool, admin, topic, group
+
+    def read(self, partitions: Sequence[int], *, probe: bool, timeout_s: float = 10.0) -> dict[int, Position]:
+        """Place these partitions; as a probe this also writes, to see that Postgres takes it.
+
+        Raises:
+            KafkaUnavailable: Kafka did not tell topic id and offsets in time.
+            PostgresUnavailable: The table could not be read.
+        """
+        with kafka_errors():
+            held = self._logs(partitions, timeout_s)
+        rows = self._rows(partitions, probe=probe)
+        positions = {partition: place(rows.get(partition), held[partition]) for partition in partitions}
+        for partition, position in positions.items():
+            self._tell(partition, position)
+        return positions
+
+    def _rows(self, partitions: Sequence[int], *, probe: bool) -> Mapping[int, Row]:
+        wanted = {"group": self._group, "topic": self._topic, "partitions": list(partitions)}
+        with postgres_errors(), self._pool.connection() as connection:
+            if probe:
+                connection.execute(statements.TOUCH_OFFSETS, wanted)
+            found = connection.execute(statements.READ_OFFSETS, wanted).fetchall()
+        return {partition: Row(topic_id, next_offset) for partition, topic_id, next_offset in found}
+
+    def _logs(self, partitions: Sequence[int], timeout_s: float) -> Mapping[int, Log]:
+        topics = TopicCollection([self._topic])
+        described = self._admin.describe_topics(topics, request_timeout=timeout_s)[self._topic]
+        topic_id = _as_uuid(described.result(timeout_s).topic_id)
+        first = self._offsets(partitions, OffsetSpec.earliest(), timeout_s)  # type: ignore[no-untyped-call]
+        end = self._offsets(partitions, OffsetSpec.latest(), timeout_s)  # type: ignore[no-untyped-call]
+        return {partition: Log(topic_id, first[partition], end[partition]) for partition in partitions}
+
+    def _offsets(self, partitions: Sequence[int], spec: OffsetSpec, timeout_s: float) -> Mapping[int, int]:
+        asked = {TopicPartition(self._topic, partition): spec for partition in partitions}
+        answers = self._admin.list_offsets(asked, request_timeout=timeout_s)
+        return {at.partition: answer.result(timeout_s).offset for at, answer in answers.items()}
+
+    def _tell(self, partition: int, position: Position) -> None:
+        told = {"topic": self._topic, "partition": partition, "begin": position.begin}
+        if position.restart:
+            log.warning("partition_restarted", **told)
+        elif position.row is not None and position.begin > position.row.next_offset:
+            missing = position.begin - position.row.next_offset
+            log.error("gap_in_log", missing=missing, **told)
+        else:
+            log.info("partition_placed", **told)
+
+
+def _as_uuid(told: Any) -> UUID:
+    high, low = told.get_most_significant_bits(), told.get_least_significant_bits()
+    return UUID(int=((high & (2**64 - 1)) << 64) | (low & (2**64 - 1)))

@@ -1,0 +1,15 @@
+-- What decides about the next event of these sessions, locked until COMMIT. The lateral subquery keeps
+-- its OFFSET 0 so that each key is looked up by the primary key, whatever the planner thinks of unnest.
+SELECT k.position, s.type, s.sequence, s.occurred_us, s.received_us, s.normaliser, s.event_id, s.applied
+FROM unnest(%(tenants)s::text[], %(sources)s::text[], %(session_ids)s::text[])
+     WITH ORDINALITY AS k (tenant, source, session_id, position)
+CROSS JOIN LATERAL (
+    SELECT type, sequence, normaliser, event_id::text AS event_id, applied_event_ids::text[] AS applied,
+           (extract(epoch FROM occurred_at) * 1000000)::bigint AS occurred_us,
+           (extract(epoch FROM received_at) * 1000000)::bigint AS received_us
+    FROM sessions
+    WHERE tenant = k.tenant AND source = k.source AND session_id = k.session_id
+    OFFSET 0
+    FOR UPDATE
+) AS s
+ORDER BY k.position

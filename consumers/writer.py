@@ -1,0 +1,188 @@
+"""The writing thread: everything that waits for Postgres happens here, so that the other one can poll.
+
+It takes jobs from a queue in their order and leaves results on another. It alone knows each partition's
+position; a batch that does not begin exactly there was read ahead of a failure, and is dropped.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from queue import Empty, SimpleQueue
+from random import uniform
+from threading import Event, Thread
+from time import perf_counter
+from typing import Final, NamedTuple
+
+import stamina
+import structlog
+
+from config import metrics
+from config.clock import Clock
+from config.errors import Unavailable
+from consumers.batch import Batch
+from consumers.breaker import Circuit
+from consumers.dead_letters import DeadLetters
+from consumers.fates import Fenced, PostgresUnavailable, TryAgain
+from consumers.offsets import gaps_in
+from consumers.outcome import Outcome
+from consumers.positions import Position, Positions, Row
+from consumers.write import Tally, Write
+from schemas.event import MICROSECONDS
+
+log = structlog.get_logger()
+
+_FIRST_WAIT_S: Final = 0.1
+_LONGEST_WAIT_S: Final = 5.0
+
+
+class Place(NamedTuple):
+    """Job: find out where these partitions go on. After a failure this is what is tried again."""
+
+    partitions: tuple[int, ...]
+
+
+class Placed(NamedTuple):
+    """Result: where the partitions go on."""
+
+    positions: Mapping[int, Position]
+
+
+class Written(NamedTuple):
+    """Result: a batch is committed; its partitions' next offsets."""
+
+    next_offsets: Mapping[int, int]
+
+
+class Dropped(NamedTuple):
+    """Result: a batch had been read ahead of something that failed; nothing was written."""
+
+
+class Failed(NamedTuple):
+    """Result: a batch or a placing failed in a way that a repetition can mend."""
+
+    cause: Unavailable | Fenced
+    batch: bool
+    """Whether it was a batch (else a placing)."""
+
+
+class Crashed(NamedTuple):
+    """Result: a bug, or data that nobody expected; nothing was committed, the process must end."""
+
+    error: BaseException
+
+
+Result = Placed | Written | Dropped | Failed | Crashed
+
+
+class Writer:
+    """Owns the writing thread; `submit` and `results` are for the polling thread."""
+
+    def __init__(
+        self, *, write: Write, positions: Positions, dead_letters: DeadLetters, circuit: Circuit, clock: Clock
+    ) -> None:
+        self._write, self._read_positions = write, positions
+        self._dead_letters, self._circuit, self._clock = dead_letters, circuit, clock
+        self._jobs: SimpleQueue[Place | Batch | None] = SimpleQueue()
+        self._results: SimpleQueue[Result] = SimpleQueue()
+        self._positions: dict[int, Position] = {}
+        self._failures = 0
+        self._stop = Event()
+        self._thread = Thread(target=self._run, name="writer", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def submit(self, job: Place | Batch) -> None:
+        """Queue a job; each gets exactly one result."""
+        self._jobs.put(job)
+
+    def results(self, timeout_s: float = 0.0) -> Sequence[Result]:
+        """The results that are there, after waiting for a first one so long at the most."""
+        found: list[Result] = []
+        try:
+            found.append(self._results.get(timeout=timeout_s) if timeout_s else self._results.get_nowait())
+            while True:
+                found.append(self._results.get_nowait())
+        except Empty:
+            return found
+
+    def stop(self, timeout_s: float) -> bool:
+        """End the thread after the job that it is at; False when that takes longer."""
+        self._stop.set()
+        self._jobs.put(None)
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            self._results.put(self._result_of(job))
+
+    def _result_of(self, job: Place | Batch) -> Result:
+        try:
+            return self._place(job) if isinstance(job, Place) else self._write_batch(job)
+        except (Unavailable, Fenced) as cause:
+            self._failures += 1
+            return Failed(cause, batch=isinstance(job, Batch))
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the polling thread must hear of it
+            return Crashed(error)
+
+    def _place(self, job: Place) -> Placed:
+        """Read table and log; with the circuit open this waits for its period and is its one probe."""
+        wait_s = self._circuit.wait_s()
+        if not wait_s and self._failures:
+            wait_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**self._failures) * uniform(0.5, 1)  # noqa: S311
+        if self._stop.wait(wait_s):
+            raise Unavailable("stopping")
+        if self._circuit.state != "closed":
+            probe = partial(self._read_positions.read, job.partitions, probe=True)
+            positions = self._circuit.call(probe)
+        else:
+            # Reading well does not mean that writing goes well: only a failure is told to the circuit.
+            try:
+                positions = self._read_positions.read(job.partitions, probe=False)
+            except PostgresUnavailable as error:
+                self._circuit.failed(error)
+                raise
+        self._positions.update(positions)
+        return Placed(positions)
+
+    def _write_batch(self, batch: Batch) -> Written | Dropped:
+        if any(not self._continues(partition, span.begin) for partition, span in batch.spans.items()):
+            return Dropped()
+        if batch.poison:
+            begun = perf_counter()
+            topic_ids = {partition: self._positions[partition].topic_id for partition in batch.spans}
+            self._dead_letters.park(batch.poison, topic_ids)
+            metrics.SINK_BATCH.labels(stage="park").observe(perf_counter() - begun)
+        tally = self._circuit.call(partial(self._apply, batch))
+        self._failures = 0
+        self._settle(batch, tally)
+        return Written({partition: span.end for partition, span in batch.spans.items()})
+
+    def _continues(self, partition: int, begin: int) -> bool:
+        position = self._positions.get(partition)
+        return position is not None and position.begin == begin
+
+    def _apply(self, batch: Batch) -> Tally:
+        try:
+            for attempt in stamina.retry_context(on=TryAgain, attempts=5, timeout=20, wait_initial=0.02):
+                with attempt:
+                    return self._write(batch, self._positions)
+        except TryAgain as error:
+            raise PostgresUnavailable(f"the same race was lost again and again: {error}") from error
+        raise AssertionError("a retry context ends by returning or raising")
+
+    def _settle(self, batch: Batch, tally: Tally) -> None:
+        """After COMMIT: move the positions on and count."""
+        for partition, span in batch.spans.items():
+            before = self._positions[partition]
+            metrics.SINK_GAPS.inc(gaps_in(span, before))
+            row = Row(before.topic_id, span.end)
+            self._positions[partition] = replace(before, row=row, begin=span.end, restart=False)
+        for outcome in Outcome:
+            count = sum(counts[outcome] for counts in tally.values())
+            metrics.SINK_RECORDS.labels(outcome=outcome.value).inc(count)
+        now_us = self._clock.now_us()
+        ages = [(now_us - read.event.received_at) / MICROSECONDS for read in batch.reads]
+        metrics.EVENT_AGE.observe("committed", ages)

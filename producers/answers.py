@@ -1,0 +1,102 @@
+"""What the relay answers: one table from each outcome to its status.
+
+Errors are problem details (RFC 9457). None of them repeats a value of the request.
+"""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from producers import delivery
+from producers.delivery import InvalidDelivery, Refusal
+
+MAX_PROBLEMS: Final = 100
+"""Problems that one answer lists; a body of 1 MiB could have a hundred thousand."""
+_RETRY: Final = ("retry-after", "5")
+
+
+class Answer(NamedTuple):
+    """A whole answer, but for the request id among its headers."""
+
+    status: int
+    media_type: str
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class _Problem(NamedTuple):
+    status: HTTPStatus
+    detail: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+_TABLE: Final[dict[type[Refusal], _Problem]] = {
+    delivery.NotJson: _Problem(HTTPStatus.BAD_REQUEST, "The body is not JSON in UTF-8."),
+    delivery.Unauthenticated: _Problem(
+        HTTPStatus.UNAUTHORIZED, "The delivery does not prove where it comes from."
+    ),
+    delivery.TooSlow: _Problem(HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive in time."),
+    delivery.TooLarge: _Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The delivery is larger than is taken here."
+    ),
+    delivery.UnsupportedMedia: _Problem(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Only application/json without content coding is taken here."
+    ),
+    delivery.InvalidDelivery: _Problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "The body is JSON, but no event; problems lists what is wrong."
+    ),
+    delivery.NotAcknowledged: _Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE, "The delivery is not safe yet; send it again.", (_RETRY,)
+    ),
+}
+
+
+def accepted(event_ids: Sequence[str]) -> Answer:
+    """Kafka has all of it."""
+    ids = '","'.join(event_ids)  # UUIDs: nothing to escape
+    return Answer(200, "application/json", f'{{"status":"queued","event_ids":["{ids}"]}}'.encode())
+
+
+def refused(refusal: Refusal, request_id: str) -> Answer:
+    """What the table says."""
+    told = _TABLE[type(refusal)]
+    extra: dict[str, Any] = {}
+    if isinstance(refusal, InvalidDelivery):
+        shown = refusal.problems[:MAX_PROBLEMS]
+        extra["problems"] = [{"path": one.path, "problem": one.problem} for one in shown]
+        if len(refusal.problems) > MAX_PROBLEMS:
+            extra["problems_left_out"] = len(refusal.problems) - MAX_PROBLEMS
+    return problem(told.status, told.detail, request_id, told.headers, **extra)
+
+
+def not_found(request_id: str) -> Answer:
+    """No such route, or no such source."""
+    return problem(HTTPStatus.NOT_FOUND, "There is nothing here.", request_id)
+
+
+def wrong_method(allowed: str, request_id: str) -> Answer:
+    """The route knows other methods."""
+    detail = f"Only {allowed} is answered here."
+    return problem(HTTPStatus.METHOD_NOT_ALLOWED, detail, request_id, (("allow", allowed),))
+
+
+def failed(request_id: str) -> Answer:
+    """A mistake of ours."""
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "The relay failed; send it again.", request_id)
+
+
+def problem(
+    status: HTTPStatus, detail: str, request_id: str, headers: tuple[tuple[str, str], ...] = (), **extra: Any
+) -> Answer:
+    """Problem details, with more members where there is more to say."""
+    body = {
+        "type": "about:blank",  # the status says it all (RFC 9457, section 4.2.1)
+        "title": status.phrase,
+        "status": status.value,
+        "detail": detail,
+        "request_id": request_id,
+        **extra,
+    }
+    return Answer(status.value, "application/problem+json", msgspec.json.encode(body), headers)

@@ -1,0 +1,77 @@
+"""Reading a request's body within bounds of size and time."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+
+from producers.delivery import Headers, TooLarge, TooSlow
+
+
+class Incoming(Protocol):
+    """The body of a request that is arriving (RSGI's HTTP protocol)."""
+
+    async def __call__(self) -> bytes:
+        """All of it."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Piece by piece."""
+        ...
+
+
+class BodyReader:
+    """Reads the bodies of one event loop's requests.
+
+    Args:
+        limit_bytes: More is refused, whether or not a length was announced.
+        timeout_s: Seconds for a body to arrive, checked as often as `sweep` is called: a timer for each
+            request would cost more than reading it.
+    """
+
+    def __init__(self, limit_bytes: int, timeout_s: float) -> None:
+        self._limit_bytes, self._timeout_s = limit_bytes, timeout_s
+        self._loop = asyncio.get_running_loop()
+        self._since_s: dict[asyncio.Task[Any] | None, float] = {}  # oldest first
+        self._late: set[asyncio.Task[Any]] = set()
+
+    async def read(self, incoming: Incoming, headers: Headers) -> bytes:
+        """Read one body.
+
+        Raises:
+            TooLarge: It is, or says it is, longer than the limit.
+            TooSlow: It did not arrive in time.
+        """
+        announced = headers.get("content-length")
+        if announced is not None and int(announced) > self._limit_bytes:  # hyper takes digits only
+            raise TooLarge
+        task = asyncio.current_task(self._loop)
+        self._since_s[task] = self._loop.time()
+        try:
+            return await (incoming() if announced is not None else self._read_stream(incoming))
+        except asyncio.CancelledError:
+            if task is None or task not in self._late:
+                raise  # somebody else's wish
+            task.uncancel()
+            raise TooSlow from None
+        finally:
+            del self._since_s[task]
+            if self._late and task is not None:
+                self._late.discard(task)
+
+    def sweep(self) -> None:
+        """End the reading of bodies that have taken too long; called every second or so."""
+        oldest_s = self._loop.time() - self._timeout_s
+        for task, since_s in self._since_s.items():
+            if since_s > oldest_s:
+                return
+            if task is not None and task not in self._late:
+                self._late.add(task)
+                task.cancel()
+
+    async def _read_stream(self, incoming: Incoming) -> bytes:
+        body = bytearray()
+        async for piece in incoming:
+            body += piece
+            if len(body) > self._limit_bytes:
+                raise TooLarge
+        return bytes(body)

@@ -1,0 +1,85 @@
+"""One delivery as it comes in, and every reason for which it is turned away.
+
+A refusal never carries a value of the delivery: its text goes into answers and logs.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from schemas.codec import Problem
+from schemas.event import SessionEvent
+
+
+class Headers(Protocol):
+    """A request's headers; names in lower case, values that are not visible ASCII left out."""
+
+    def get(self, key: str, default: str | None = None) -> str | None:
+        """The first value of a header."""
+        ...
+
+    def get_all(self, key: str) -> Sequence[str]:
+        """Every value of a header, in order."""
+        ...
+
+    def __contains__(self, key: str) -> bool:
+        """Whether the header was sent at all, readable or not."""
+        ...
+
+
+class Context(NamedTuple):
+    """What a normaliser has to know besides the body."""
+
+    source: str
+    tenant: str
+    received_at_us: int
+    keep_raw: bool = True
+    claimed_user_ids: Sequence[str | None] = ()
+    """Each `x-user-id` that was sent; None for one that can't be read."""
+
+
+Normalise = Callable[[bytes, Context], list[SessionEvent]]
+"""Body and context to events; pure. Raises NotJson, InvalidDelivery."""
+
+
+class Refusal(Exception):
+    """A delivery that is not taken; `web` has one table from each kind to its status."""
+
+
+class Unauthenticated(Refusal):
+    """A proof that the source demands is missing or wrong; which one is nobody's business."""
+
+
+class NotJson(Refusal):
+    """The body is not one JSON text in UTF-8."""
+
+
+class UnsupportedMedia(Refusal):
+    """The body is declared as something else than plain JSON."""
+
+
+class TooLarge(Refusal):
+    """More bytes than the relay, or Kafka, takes."""
+
+
+class TooSlow(Refusal):
+    """The body did not arrive in time."""
+
+
+class InvalidDelivery(Refusal):
+    """JSON that is not an event; `problems` says all that is wrong with it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(f"{len(problems)} problems")
+        self.problems = list(problems)
+
+
+class NotAcknowledged(Refusal):
+    """Kafka has not acknowledged it: the sender has to try again. It may still arrive: a repeat is harmless.
+
+    Args:
+        reason: One of a closed set, for logs: `deadline`, `queue_full`, `refused`, `shutting_down`.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

@@ -1,0 +1,213 @@
+"""Publishing: an answer only after Kafka's delivery report, or at the deadline.
+
+librdkafka reports on its own threads' behalf when it is polled. The event loop polls it: every
+millisecond while something is under way, four times a second otherwise. No thread of ours, no lock.
+"""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Callable, Sequence
+from logging import getLogger
+from typing import Any, Final, NamedTuple
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from config import metrics
+from config.clock import Clock
+from config.health import Dependency
+from config.kafka import client_options
+from config.sections import KafkaSettings
+from producers.delivery import NotAcknowledged, Refusal, TooLarge
+
+log = structlog.get_logger()
+
+_POLL_S: Final = 0.001
+_IDLE_POLL_S: Final = 0.25
+_MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024 - 16 * 1024
+"""Just below the topic's 4 MiB: a batch has a frame around its records, which counts too."""
+_BUFFER_KIB: Final = 64 * 1024
+_TOO_LARGE: Final = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
+
+
+class Record(NamedTuple):
+    """What Kafka gets: all of it bytes already."""
+
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+class _Pending:
+    """One delivery under way: done at its last report, its first error, or its deadline."""
+
+    __slots__ = ("_left", "deadline_s", "future")
+
+    def __init__(self, future: "asyncio.Future[Refusal | None]", count: int, deadline_s: float) -> None:
+        self.future, self._left, self.deadline_s = future, count, deadline_s
+
+    def report(self, error: KafkaError | None, _: Message) -> None:
+        self._left -= 1
+        if error is not None:
+            self.end(TooLarge() if error.code() in _TOO_LARGE else NotAcknowledged("refused"))
+        elif not self._left:
+            self.end(None)
+
+    def end(self, refusal: Refusal | None) -> None:
+        if not self.future.done():  # else its deadline was before, or its client is gone
+            self.future.set_result(refusal)
+
+
+class Publisher:
+    """One idempotent producer, for one event loop.
+
+    Args:
+        kafka: Where, and with which options.
+        deadline_s: Seconds for Kafka to acknowledge, librdkafka's own tries included.
+        dependency: Told how Kafka does.
+        clock: For how long ago Kafka last failed.
+        on_fatal: Called when the producer can never work again.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        *,
+        deadline_s: float,
+        dependency: Dependency,
+        clock: Clock,
+        on_fatal: Callable[[str], None],
+    ) -> None:
+        self._topic, self._deadline_s, self._dependency = kafka.events_topic, deadline_s, dependency
+        self._clock, self._on_fatal = clock, on_fatal
+        self._failed_s = float("-inf")
+        self._pending: deque[_Pending] = deque()
+        self._loop = asyncio.get_running_loop()
+        self._producer = Producer(_options(kafka, deadline_s, self._on_error, self._on_statistics))
+        self._timer = self._loop.call_soon(self._poll)
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        """Return when Kafka has acknowledged all records, by all in-sync replicas.
+
+        Raises:
+            NotAcknowledged: At the deadline, or at once if no more fits into the buffer. Kafka may
+                still get the records: their repeat has no second effect.
+            TooLarge: Kafka takes no record of this size.
+        """
+        pending = _Pending(self._loop.create_future(), len(records), self._loop.time() + self._deadline_s)
+        try:
+            for key, value, headers in records:
+                self._producer.produce(
+                    self._topic,
+                    value,
+                    key,
+                    headers=headers,  # type: ignore[arg-type]  # a list is invariant, and bytes are taken
+                    on_delivery=pending.report,
+                )
+        except BufferError:
+            raise NotAcknowledged("queue_full") from None
+        except KafkaException as error:
+            raise self._refusal(error.args[0]) from None
+        if not self._pending:
+            self._timer.cancel()
+            self._timer = self._loop.call_later(_POLL_S, self._poll)
+        self._pending.append(pending)
+        if (refusal := await pending.future) is not None:
+            raise refusal
+
+    def sample(self) -> None:
+        """Set the gauge of records under way; safe in any thread."""
+        metrics.KAFKA_PRODUCER_QUEUE.set(len(self._producer))
+
+    def give_up(self) -> None:
+        """End every delivery that is still under way, unacknowledged: the process is going away."""
+        for pending in self._pending:
+            pending.end(NotAcknowledged("shutting_down"))
+
+    def close(self, timeout_s: float) -> int:
+        """Stop polling, and wait for what librdkafka still holds; its answers have been given already.
+
+        Returns:
+            How many records were left behind: none of them was acknowledged.
+        """
+        self._timer.cancel()
+        left = self._producer.flush(max(0.0, timeout_s))
+        self._producer.purge()
+        self._producer.flush(0)
+        return left
+
+    def _poll(self) -> None:
+        try:
+            self._producer.poll(0)
+            self._settle()
+        finally:  # whatever a callback of ours raises, the next report must be heard
+            delay_s = _POLL_S if self._pending else _IDLE_POLL_S
+            self._timer = self._loop.call_later(delay_s, self._poll)
+
+    def _settle(self) -> None:
+        """Let go of what is answered, and answer what is late; deadlines are in order."""
+        now_s, acknowledged = self._loop.time(), False
+        while self._pending and (self._pending[0].future.done() or self._pending[0].deadline_s <= now_s):
+            pending = self._pending.popleft()
+            if not pending.future.done():
+                self._note_failure("no acknowledgement within the deadline")
+                pending.end(NotAcknowledged("deadline"))
+            elif not pending.future.cancelled() and pending.future.result() is None:
+                acknowledged = True
+        if acknowledged:
+            self._dependency.succeeded()
+
+    def _refusal(self, error: KafkaError) -> Refusal:
+        if error.code() in _TOO_LARGE:
+            return TooLarge()
+        self._on_error(error)
+        return NotAcknowledged("refused")
+
+    def _note_failure(self, reason: str) -> None:
+        self._failed_s = self._clock.monotonic_s()
+        self._dependency.failed(reason)
+
+    def _on_error(self, error: KafkaError) -> None:
+        """Hear of what librdkafka can't mend by itself, or is busy mending."""
+        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - the library's own name
+            self._on_fatal(error.name())
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - likewise
+            self._note_failure("no broker can be reached")
+        log.warning("kafka_error", error=error.name(), fatal=error.fatal())
+
+    def _on_statistics(self, text: str) -> None:
+        """Take readiness back once a broker answers, for without deliveries no report would tell."""
+        up = any(broker["state"] == "UP" for broker in json.loads(text)["brokers"].values())
+        metrics.KAFKA_PRODUCER_UP.set(up)
+        if up and self._clock.monotonic_s() - self._failed_s > self._deadline_s:
+            self._dependency.succeeded()
+        elif not up:
+            self._dependency.failed("no broker is connected")
+
+
+def _options(
+    kafka: KafkaSettings,
+    deadline_s: float,
+    on_error: Callable[[KafkaError], None],
+    on_statistics: Callable[[str], None],
+) -> dict[str, Any]:
+    soft = {  # an operator may know better
+        "queue.buffering.max.kbytes": _BUFFER_KIB,
+        "linger.ms": 1,  # 1.6 times the rate of the default 5; 0 batches nothing and is slower
+        "statistics.interval.ms": 1_000,
+    }
+    ours = client_options(
+        kafka,
+        **{
+            "acks": "all",
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",  # what Java clients use
+            "delivery.timeout.ms": max(2, int(deadline_s * 1_000)),
+            "message.max.bytes": _MAX_MESSAGE_BYTES,
+            "error_cb": on_error,
+            "stats_cb": on_statistics,
+            "logger": getLogger("librdkafka"),
+        },
+    )
+    return soft | ours

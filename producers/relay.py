@@ -1,0 +1,132 @@
+"""The relay's process: what it is wired of, and the order in which it starts and ends."""
+
+import asyncio
+import gc
+import signal
+from contextlib import ExitStack
+from typing import Final
+
+import structlog
+import uvloop
+
+from config.clock import Clock, SystemClock
+from config.errors import ExitCode, RelayError, SettingsError
+from config.health import Health
+from config.settings import Settings
+from config.sidecar import Sidecar
+from producers.listener import Listener
+from producers.pipeline import Intake, Pipeline
+from producers.publish import Publisher
+from producers.web import Web
+
+log = structlog.get_logger()
+
+_TURN_S: Final = 1.0
+_LAST_WORDS_S: Final = 1.0
+"""Kept of the time for the end, to answer 503 to what Kafka has not acknowledged by then."""
+
+
+class ProducerFailed(RelayError):
+    """librdkafka's producer can never work again.
+
+    The process ends rather than building another one inside: a supervisor's restart is the same cure, is
+    seen, and leaves nothing behind. Nothing that was acknowledged is at stake.
+    """
+
+
+def run(settings: Settings) -> ExitCode:
+    """Take deliveries until SIGTERM or SIGINT.
+
+    Raises:
+        SettingsError: There is no source, or an address can't be listened on.
+        ProducerFailed: Kafka's producer has failed for good.
+    """
+    if not settings.sources:
+        raise SettingsError("no source is configured: set SOURCES, or ASLEEP_API_KEY")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(settings, SystemClock()))
+
+
+async def _serve(settings: Settings, clock: Clock) -> ExitCode:
+    ending: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+    _end_on_signals(ending)
+    health = Health(clock)
+    with ExitStack() as stack:
+        publisher = Publisher(
+            settings.kafka,
+            deadline_s=settings.relay.deadline_s,
+            dependency=health.dependency("kafka", needed=True),
+            clock=clock,
+            on_fatal=lambda reason: _end(ending, reason),
+        )
+        stack.callback(publisher.close, 0)
+        pipeline = Pipeline(publisher, clock)
+        web = _web(settings, pipeline, health)
+        listener = Listener(web, settings.http)
+        if settings.metrics.enabled:
+            stack.callback(_sidecar(settings, health, clock, publisher).stop)
+        port = await listener.start()
+        gc.freeze()  # what is there now stays; the collector need not look at it again
+        log.info("relay_started", host=settings.http.host, port=port, sources=sorted(settings.sources))
+        while not ending.done():
+            health.beat()
+            web.turn()
+            pipeline.flush_ages()
+            await asyncio.wait({ending}, timeout=_TURN_S)
+        health.stopping()
+        await _drain(web, listener, publisher, settings.relay.shutdown_s)
+        pipeline.flush_ages()
+    if (reason := ending.result()) is not None:
+        raise ProducerFailed(f"Kafka's producer failed for good: {reason}")
+    log.info("relay_stopped")
+    return ExitCode.DONE
+
+
+def _end(ending: "asyncio.Future[str | None]", reason: str | None) -> None:
+    if not ending.done():
+        ending.set_result(reason)
+
+
+def _end_on_signals(ending: "asyncio.Future[str | None]") -> None:
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, _end, ending, None)
+
+
+def _web(settings: Settings, pipeline: Pipeline, health: Health) -> Web:
+    keep_raw = settings.relay.keep_raw
+    return Web(
+        {name: Intake.of(name, source, keep_raw=keep_raw) for name, source in settings.sources.items()},
+        pipeline,
+        health,
+        max_body_bytes=settings.relay.max_body_bytes,
+        timeout_s=settings.http.request_timeout_s,
+        log_successes=settings.app.log_level == "DEBUG",
+    )
+
+
+def _sidecar(settings: Settings, health: Health, clock: Clock, publisher: Publisher) -> Sidecar:
+    sidecar = Sidecar(
+        role="relay",
+        host=settings.metrics.host,
+        port=settings.metrics.relay_port,
+        interval_s=settings.metrics.interval_s,
+        health=health,
+        clock=clock,
+        samplers=[publisher.sample],
+    )
+    sidecar.start()
+    return sidecar
+
+
+async def _drain(web: Web, listener: Listener, publisher: Publisher, shutdown_s: float) -> None:
+    """Take nothing more, answer what is under way, and end within the time for it."""
+    loop = asyncio.get_running_loop()
+    end_s = loop.time() + shutdown_s
+    log.info("relay_stopping")
+    closing = asyncio.create_task(listener.close(shutdown_s))
+    if not await web.stop(max(0.0, shutdown_s - _LAST_WORDS_S)):
+        publisher.give_up()
+        await web.stop(_LAST_WORDS_S / 2)
+    await asyncio.wait({closing}, timeout=max(0.0, end_s - loop.time()))
+    if left := publisher.close(end_s - loop.time()):
+        log.warning("records_left_behind", records=left)

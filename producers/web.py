@@ -1,0 +1,207 @@
+"""The relay's HTTP: routes, bytes and headers in, an answer out.
+
+Served by Granian as RSGI, which is as fast as raw ASGI and bounds what a client may send before we see it.
+"""
+
+import asyncio
+import itertools
+import os
+import re
+import time
+import traceback
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from typing import Final, Protocol
+
+import structlog
+from prometheus_client import Counter, Histogram
+
+from config import metrics
+from config.health import LIVE_PATHS, READY_PATHS, Health
+from producers import answers
+from producers.answers import Answer
+from producers.body import BodyReader, Incoming
+from producers.delivery import Headers, NotAcknowledged, Refusal, UnsupportedMedia
+from producers.pipeline import Intake, Pipeline
+
+log = structlog.get_logger()
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_HEALTH_PATHS: Final = frozenset({*LIVE_PATHS, *READY_PATHS})
+_WEBHOOKS: Final = "/webhooks/{source}"
+_JSON: Final = re.compile(r"application/(?:[a-z0-9!#$&^_.-]+\+)?json[ \t]*(?:;.*)?", re.IGNORECASE)
+"""RFC 8259, section 11, and the structured suffix of RFC 6839, section 3.1."""
+_REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+_BUG: Final = 500
+_CLIENT_ERROR: Final = 400
+
+
+class Scope(Protocol):
+    """What is known of a request before its body (RSGI 1.x)."""
+
+    @property
+    def method(self) -> str:
+        """The method."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """The path, percent-decoded, without the query."""
+        ...
+
+    @property
+    def headers(self) -> Headers:
+        """The headers."""
+        ...
+
+
+class Exchange(Incoming, Protocol):
+    """A request's body, and where its answer goes."""
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Send the whole answer."""
+        ...
+
+
+class Web:
+    """The RSGI application.
+
+    Args:
+        intakes: The sources by name.
+        pipeline: Where deliveries go.
+        health: Answers the health routes.
+        max_body_bytes: More is refused.
+        timeout_s: Seconds for a body to arrive.
+        log_successes: Whether each success is logged; asked once, for a line costs as much as the work.
+    """
+
+    def __init__(
+        self,
+        intakes: Mapping[str, Intake],
+        pipeline: Pipeline,
+        health: Health,
+        *,
+        max_body_bytes: int,
+        timeout_s: float,
+        log_successes: bool,
+    ) -> None:
+        self._routes = {f"/webhooks/{name}": intake for name, intake in intakes.items()}
+        if "asleep" in intakes:
+            self._routes["/asleep-webhook"] = intakes["asleep"]
+        self._pipeline, self._health = pipeline, health
+        self._bodies = BodyReader(max_body_bytes, timeout_s)
+        self._log_successes = log_successes
+        self._ids = (f"{os.urandom(8).hex()}{number:08x}" for number in itertools.count(1))
+        self._stopping = False
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
+        """Answer one request."""
+        started_s = time.perf_counter()
+        headers = scope.headers
+        request_id = headers.get("x-request-id")
+        if request_id is None or not _REQUEST_ID.fullmatch(request_id):
+            request_id = next(self._ids)
+        intake = self._routes.get(scope.path)
+        self._in_flight += 1
+        self._idle.clear()
+        try:
+            if intake is not None and scope.method == "POST":
+                answer = await self._deliver(intake, headers, exchange, request_id)
+            else:
+                answer = self._other(scope, request_id)
+            sent = [("content-type", answer.media_type), ("x-request-id", request_id), *answer.headers]
+            exchange.response_bytes(answer.status, sent, answer.body)
+        finally:
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._idle.set()
+        self._note(scope, intake, answer.status, request_id, time.perf_counter() - started_s)
+
+    def turn(self) -> None:
+        """What has to be done every second or so."""
+        self._bodies.sweep()
+
+    async def stop(self, timeout_s: float) -> bool:
+        """Refuse what comes from now on, and wait until all else is answered; False if it takes too long."""
+        self._stopping = True
+        try:
+            await asyncio.wait_for(self._idle.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _deliver(self, intake: Intake, headers: Headers, exchange: Exchange, request_id: str) -> Answer:
+        try:
+            self._check_open()
+            _check_media(headers)
+            body = await self._bodies.read(exchange, headers)
+            return answers.accepted(await self._pipeline.accept(intake, headers, body))
+        except Refusal as refusal:
+            return answers.refused(refusal, request_id)
+        except Exception as error:  # noqa: BLE001 - a bug costs one request, not the process
+            # frames only: an exception's own text may quote the delivery
+            frames = traceback.format_tb(error.__traceback__)
+            log.error("request_failed", error=type(error).__name__, frames=frames)  # noqa: TRY400 - see above
+            return answers.failed(request_id)
+
+    def _check_open(self) -> None:
+        if self._stopping:
+            raise NotAcknowledged("shutting_down")
+
+    def _other(self, scope: Scope, request_id: str) -> Answer:
+        if scope.path in self._routes:
+            return answers.wrong_method("POST", request_id)
+        if (health := self._health.route(scope.path)) is None:
+            return answers.not_found(request_id)
+        if scope.method not in {"GET", "HEAD"}:
+            return answers.wrong_method("GET, HEAD", request_id)
+        status, body = health()
+        return Answer(status, "application/json", body if scope.method == "GET" else b"")
+
+    def _note(
+        self, scope: Scope, intake: Intake | None, status: int, request_id: str, duration_s: float
+    ) -> None:
+        method = scope.method if scope.method in _METHODS else "OTHER"
+        # never an unknown path itself: it may be anything
+        known = scope.path if scope.path in _HEALTH_PATHS else "other"
+        endpoint = _WEBHOOKS if intake is not None else known
+        _requests(method, endpoint, status).inc()
+        _durations(method, endpoint).observe(duration_s)
+        if status < _CLIENT_ERROR and not self._log_successes:
+            return
+        say = log.debug if status < _CLIENT_ERROR else log.warning if status >= _BUG else log.info
+        say(
+            "request",
+            method=method,
+            route=endpoint,
+            status=status,
+            duration_ms=round(duration_s * 1_000, 2),
+            request_id=request_id,
+            source=intake.name if intake else None,
+        )
+
+
+def _check_media(headers: Headers) -> None:
+    """Let JSON pass, and a body whose type is not told: it will be parsed as JSON all the same."""
+    declared = headers.get("content-type")
+    coding = headers.get("content-encoding", "identity")
+    if (declared is not None and not _is_json(declared)) or coding != "identity":
+        raise UnsupportedMedia
+
+
+@lru_cache(maxsize=64)
+def _is_json(declared: str) -> bool:
+    return _JSON.fullmatch(declared.strip()) is not None
+
+
+@cache  # labels cost more than the count; all values are from closed sets
+def _requests(method: str, endpoint: str, status: int) -> Counter:
+    return metrics.API_REQUESTS.labels(method=method, endpoint=endpoint, status_code=str(status))
+
+
+@cache
+def _durations(method: str, endpoint: str) -> Histogram:
+    return metrics.API_REQUEST_DURATION.labels(method=method, endpoint=endpoint)

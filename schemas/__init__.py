@@ -1,0 +1,1 @@
+"""The Avro contract: schemas, codec, headers."""

@@ -1,0 +1,149 @@
+"""Events to bytes and back, strictly: Confluent wire format around one Avro record.
+
+The frame is a zero byte, the schema's id as an unsigned 32-bit big-endian number, and the Avro body
+(Confluent, "Wire format"). Nothing is coerced on the way in, nothing is left over on the way out.
+"""
+
+import struct
+from io import BytesIO
+from typing import Any, Final, NamedTuple
+
+import fastavro
+import msgspec
+
+from config.errors import Poison, StoppedForSafety
+from schemas.event import RANK, STAGE_BYTES, EventType, SessionEvent
+from schemas.versions import BY_SCHEMA_ID, LATEST, PINNED_IDS
+
+_MAGIC: Final = 0
+_FRAME: Final = struct.Struct(">BI")
+_PREFIX: Final = _FRAME.pack(_MAGIC, LATEST.schema_id)
+_SESSIONLESS: Final = frozenset(EventType) - frozenset(RANK)
+
+REASONS: Final = ("not_framed", "unknown_schema", "undecodable", "invalid")
+"""Why a record can be poison here; the values of a dead letter's `dlq-reason`."""
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with an event, told without its value."""
+
+    path: str
+    problem: str
+
+
+class InvalidEvent(ValueError):
+    """An event that must not be written; `problems` says all that is wrong with it."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("; ".join(f"{path}: {problem}" for path, problem in problems))
+        self.problems = problems
+
+
+def encode(event: SessionEvent) -> bytes:
+    """Encode an event with the newest schema.
+
+    Raises:
+        InvalidEvent: A field's type or range is wrong. fastavro itself would write 1.5 and True as 1.
+    """
+    _checked(fields := msgspec.structs.asdict(event))
+    if event.statistics is not None:
+        fields["statistics"] = msgspec.structs.asdict(event.statistics)
+    buffer = BytesIO()
+    buffer.write(_PREFIX)
+    fastavro.schemaless_writer(buffer, LATEST.writing, fields)
+    return buffer.getvalue()
+
+
+def decode(value: bytes | None) -> SessionEvent:
+    """Decode one record's value, whatever released version it was written with.
+
+    Raises:
+        Poison: It is not framed, its schema is not ours, its bytes are not that schema's, or a field
+            is outside what the table can hold.
+        StoppedForSafety: Its schema id is one of ours that this version does not know yet: a newer
+            relay writes, so the sinks have to be upgraded first.
+    """
+    if value is None or len(value) < _FRAME.size or value[0] != _MAGIC:
+        raise Poison("not_framed", "no Confluent frame: a zero byte and a schema id")
+    (_, schema_id) = _FRAME.unpack_from(value)
+    version = BY_SCHEMA_ID.get(schema_id)
+    if version is None:
+        if schema_id in PINNED_IDS:
+            raise StoppedForSafety(
+                f"schema id {schema_id} is newer than this version: upgrade the sinks before the relays"
+            )
+        raise Poison("unknown_schema", f"schema id {schema_id} is not known here")
+    body = BytesIO(value)
+    body.seek(_FRAME.size)
+    try:
+        fields: Any = fastavro.schemaless_reader(body, version.reading, None)
+    except (EOFError, LookupError, ValueError, OverflowError, MemoryError) as error:
+        raise Poison("undecodable", f"not a record of schema {schema_id}: {type(error).__name__}") from None
+    if body.tell() != len(value):
+        raise Poison("undecodable", f"{len(value) - body.tell()} bytes left over after the record")
+    try:
+        return _checked(fields)
+    except InvalidEvent as error:
+        raise Poison("invalid", str(error)) from None
+
+
+def problems_of(event: SessionEvent) -> list[Problem]:
+    """Say what `encode` would refuse; empty when nothing is."""
+    try:
+        _checked(msgspec.structs.asdict(event))
+    except InvalidEvent as error:
+        return error.problems
+    return []
+
+
+def _checked(fields: dict[str, Any]) -> SessionEvent:
+    """Build the event from plain fields, or raise InvalidEvent; types and ranges are `SessionEvent`'s own."""
+    try:
+        event = msgspec.convert(fields, SessionEvent)
+    except msgspec.ValidationError as error:
+        problem, _, path = str(error).partition(" - at `$")
+        raise InvalidEvent([Problem(path.strip("`.") or "event", problem)]) from None
+    if problems := _beyond_types(event):
+        raise InvalidEvent(problems)
+    return event
+
+
+def _beyond_types(event: SessionEvent) -> list[Problem]:
+    problems = []
+    if event.session_id is None and event.type not in _SESSIONLESS:
+        problems.append(Problem("session_id", f"required for {event.type}"))
+    if event.sleep_stages and event.sleep_stages.translate(None, STAGE_BYTES):
+        problems.append(Problem("sleep_stages", "a stage is none of 0, 1, 2, 3, 255"))
+    if not _is_canonical_uuid(event.event_id):
+        problems.append(Problem("event_id", "not a UUID in lower case"))
+    together = f"{event.source}{event.tenant}{event.user_id}{event.session_id}{event.timezone}"
+    if not _storable(together):  # one look for all: this runs for every record
+        problems += [
+            Problem(name, _UNSTORABLE) for name in _TEXT if not _storable(getattr(event, name) or "")
+        ]
+    if event.attributes and not all(_storable(k) and _storable(v) for k, v in event.attributes.items()):
+        problems.append(Problem("attributes", _UNSTORABLE))
+    return problems
+
+
+_UNSTORABLE: Final = "contains U+0000 or a lone surrogate, which can't be stored"
+_TEXT: Final = ("source", "tenant", "user_id", "session_id", "timezone")
+_HEX: Final = "0123456789abcdef"
+
+
+def _storable(text: str) -> bool:
+    """Whether Postgres and UTF-8 can hold it: no U+0000, no lone surrogate."""
+    if text.isascii():
+        return "\x00" not in text
+    try:
+        return b"\x00" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
+def _is_canonical_uuid(text: str) -> bool:
+    return (
+        text[8] == text[13] == text[18] == text[23] == "-"
+        and len(digits := text.replace("-", "")) == 32  # noqa: PLR2004 - 128 bits in hex
+        and not digits.strip(_HEX)
+    )

@@ -1,0 +1,73 @@
+"""Every released version of the schema, its pinned id, and the forms that the codec runs on."""
+
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Final
+
+import fastavro
+
+PINNED_IDS: Final = range(1_900_000_001, 2_000_000_000)
+"""Ids that this project gives out itself, far from any registry's own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """One released `schemas/session_event/N.avsc`."""
+
+    number: int
+    schema_id: int
+    text: str
+    """The file's own text, as other readers should get it."""
+    writing: dict[str, Any]
+    """Parsed for encoding: logical types left out, since events carry plain microseconds."""
+    reading: dict[str, Any]
+    """Parsed for strict decoding, see `_by_index`."""
+
+
+def _without(node: Any, *keys: str) -> Any:
+    if isinstance(node, dict):
+        return {key: _without(value, *keys) for key, value in node.items() if key not in keys}
+    return [_without(item, *keys) for item in node] if isinstance(node, list) else node
+
+
+def _by_index(node: Any) -> Any:
+    """Turn the lists of union branches and enum symbols into mappings from their index.
+
+    The Avro specification counts both from zero, but fastavro looks them up in Python lists, where
+    the index -1 is the last entry: a corrupt byte would decode to a plausible value. A mapping has no
+    negative keys, so the same lookup fails.
+    """
+    if isinstance(node, list):
+        return {"type": "union", **{index: _by_index(branch) for index, branch in enumerate(node)}}
+    if not isinstance(node, dict):
+        return node
+    strict = dict(node)
+    if "symbols" in node:
+        strict["symbols"] = dict(enumerate(node["symbols"]))
+    if "fields" in node:
+        strict["fields"] = [{**field, "type": _by_index(field["type"])} for field in node["fields"]]
+    for inner in ("values", "items"):
+        if inner in node:
+            strict[inner] = _by_index(node[inner])
+    return strict
+
+
+def _load() -> dict[int, Version]:
+    room = files("schemas")
+    pinned = json.loads((room / "ids.json").read_text("utf-8"))
+    versions = {}
+    for number, entry in pinned.items():
+        text = (room / "session_event" / f"{number}.avsc").read_text("utf-8")
+        parsed: Any = fastavro.parse_schema(_without(json.loads(text), "logicalType", "doc"))
+        versions[int(number)] = Version(
+            number=int(number), schema_id=entry["id"], text=text, writing=parsed, reading=_by_index(parsed)
+        )
+    return versions
+
+
+VERSIONS: Final = _load()
+"""By version number."""
+LATEST: Final = VERSIONS[max(VERSIONS)]
+"""What the relay writes."""
+BY_SCHEMA_ID: Final = {version.schema_id: version for version in VERSIONS.values()}

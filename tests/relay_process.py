@@ -1,0 +1,141 @@
+"""A relay as people run it: a process of its own, told by its environment, heard by its log."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import httpx
+from confluent_kafka import Consumer, Message, TopicPartition
+
+from tests.deliveries import API_KEY, SIGNING_KEY
+
+SOURCES = {
+    "asleep": {
+        "vendor": "asleep",
+        "schemes": [
+            {"scheme": "api_key", "secrets": [API_KEY]},
+            {"scheme": "hmac_sha256", "secrets": [SIGNING_KEY]},
+        ],
+    },
+    "plain": {"vendor": "generic", "tenant": "ours", "schemes": [{"scheme": "none"}]},
+}
+T = TypeVar("T")
+OURS = ("__", "DB_", "API_", "ASLEEP_", "LOG_", "ENABLE_")
+
+
+def eventually(claim: Callable[[], T], within_s: float = 15.0) -> T:
+    """The first true value of a claim."""
+    deadline_s = time.monotonic() + within_s
+    while not (value := claim()):
+        assert time.monotonic() < deadline_s, f"not true within {within_s} s"
+        time.sleep(0.02)
+    return value
+
+
+class RelayProcess:
+    """One running relay."""
+
+    def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
+        inherited = {
+            name: text for name, text in os.environ.items() if not any(part in name for part in OURS)
+        }
+        self._log = directory / "relay.log"
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "session_relay.cli", "relay"],
+                env={**inherited, **settings},
+                cwd=directory,
+                stderr=log,
+            )
+        self.client = httpx.Client(timeout=30)
+
+    @classmethod
+    @contextmanager
+    def running(cls, directory: Path, kafka: str, topic: str, **settings: str) -> Iterator[Self]:
+        """A relay on free ports, ended at the end, whatever happened."""
+        relay = cls(
+            directory,
+            {
+                "API_PORT": "0",
+                "METRICS__RELAY_PORT": "0",
+                "METRICS__INTERVAL_S": "0.1",
+                "KAFKA__BOOTSTRAP_SERVERS": kafka,
+                "KAFKA__EVENTS_TOPIC": topic,
+                "SOURCES": json.dumps(SOURCES),
+                **settings,
+            },
+        )
+        try:
+            relay.port, relay.sidecar_port = (
+                relay.told("relay_started")["port"],
+                relay.told("sidecar_started")["port"],
+            )
+            yield relay
+        finally:
+            relay.client.close()
+            relay.process.kill()
+            relay.process.wait()
+
+    port = 0
+    sidecar_port = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What it has logged so far."""
+        return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
+
+    def told(self, event: str, **fields: Any) -> dict[str, Any]:
+        """The first log line of a name and fields, awaited."""
+
+        def found() -> dict[str, Any] | None:
+            assert self.process.poll() is None or event == "relay_stopped", self._log.read_text()
+            wanted = {"event": event, **fields}
+            return next((line for line in self.lines() if wanted.items() <= line.items()), None)
+
+        return eventually(found)
+
+    def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        return self.client.post(f"{self.url}{path}", content=body, headers=headers)
+
+    def is_ready(self) -> bool:
+        return self.client.get(f"{self.url}/readyz").status_code == 200
+
+    def metrics(self) -> dict[str, float]:
+        """The sidecar's samples by name with labels."""
+        text = self.client.get(f"http://127.0.0.1:{self.sidecar_port}/metrics").text
+        samples = (line.rpartition(" ") for line in text.splitlines() if line and not line.startswith("#"))
+        return {name: float(value) for name, _, value in samples}
+
+    def stop(self, signum: signal.Signals = signal.SIGTERM, within_s: float = 15.0) -> int:
+        self.process.send_signal(signum)
+        return self.process.wait(within_s)
+
+
+def records(kafka: str, topic: str) -> list[Message]:
+    """Everything that a topic holds now."""
+    consumer = Consumer({"bootstrap.servers": kafka, "group.id": "none", "enable.auto.commit": False})
+    try:
+        partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        ends = {
+            p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in partitions
+        }
+        consumer.assign([TopicPartition(topic, p, 0) for p in partitions])
+        found: list[Message] = []
+        deadline_s = time.monotonic() + 15
+        while len(found) < sum(ends.values()):
+            assert time.monotonic() < deadline_s, f"{len(found)} of {sum(ends.values())} records"
+            found += consumer.consume(500, timeout=0.2)
+        assert [message.error() for message in found if message.error()] == []
+        return found
+    finally:
+        consumer.close()

@@ -1,0 +1,61 @@
+import json
+from typing import Any
+
+import pytest
+
+from producers import answers, delivery
+from producers.delivery import InvalidDelivery, Refusal
+from schemas.codec import Problem
+
+EXPECTED: dict[type[Refusal], int] = {
+    delivery.NotJson: 400,
+    delivery.Unauthenticated: 401,
+    delivery.TooSlow: 408,
+    delivery.TooLarge: 413,
+    delivery.UnsupportedMedia: 415,
+    delivery.InvalidDelivery: 422,
+    delivery.NotAcknowledged: 503,
+}
+
+
+def made(kind: type[Refusal]) -> Refusal:
+    arguments: dict[type[Refusal], Any] = {
+        InvalidDelivery: [Problem("a", "b")],
+        delivery.NotAcknowledged: "deadline",
+    }
+    return kind(arguments[kind]) if kind in arguments else kind()
+
+
+def test_the_table_knows_every_refusal() -> None:
+    assert set(EXPECTED) == set(Refusal.__subclasses__())
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), EXPECTED.items(), ids=lambda value: getattr(value, "__name__", None)
+)
+def test_each_refusal_is_problem_details(kind: type[Refusal], status: int) -> None:
+    answer = answers.refused(made(kind), "an-id")
+    told = json.loads(answer.body)
+    assert (answer.status, answer.media_type) == (status, "application/problem+json")
+    assert {"type", "title", "status", "detail", "request_id"} <= told.keys()
+    assert (told["status"], told["request_id"]) == (status, "an-id")
+    assert (dict(answer.headers).get("retry-after") is not None) == (status == 503)
+
+
+def test_all_causes_of_401_have_one_body() -> None:
+    assert answers.refused(delivery.Unauthenticated("key"), "i") == answers.refused(
+        delivery.Unauthenticated("sign"), "i"
+    )
+
+
+def test_problems_are_listed_but_not_without_end() -> None:
+    few = answers.refused(InvalidDelivery([Problem("a.b", "is missing")]), "i")
+    assert json.loads(few.body)["problems"] == [{"path": "a.b", "problem": "is missing"}]
+    many = json.loads(answers.refused(InvalidDelivery([Problem("a", "b")] * 100_000), "i").body)
+    assert len(many["problems"]) + many["problems_left_out"] == 100_000
+    assert len(many["problems"]) == answers.MAX_PROBLEMS
+
+
+def test_the_good_answer_lists_the_ids() -> None:
+    answer = answers.accepted(["one", "two"])
+    assert json.loads(answer.body) == {"status": "queued", "event_ids": ["one", "two"]}

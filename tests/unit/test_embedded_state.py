@@ -1,0 +1,117 @@
+"""What a state directory remembers is used again only where it is still true."""
+
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from config.embedded.kafka import Cluster, new_cluster_id
+from config.embedded.processes import Identity, end, identify
+from config.embedded.state import State, choose_ports, end_leftovers, load, save, take_lock
+from config.embedded.wheels import directory
+from config.errors import RelayError
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(["sleep", "60"]) as process:
+        yield process
+        process.kill()
+
+
+def known(process: subprocess.Popen[bytes]) -> Identity:
+    identity = identify(process.pid)
+    assert identity is not None
+    return identity
+
+
+def test_ports_stay_the_same_between_runs() -> None:
+    state = State(brokers=1, cluster_id="x")
+    choose_ports(state, ["redis", "postgres"], pytest.fail)
+    first = dict(state.ports)
+    choose_ports(state, ["redis", "postgres"], pytest.fail)
+    assert state.ports == first
+    assert len(set(first.values())) == 2
+
+
+def test_a_port_that_somebody_took_is_replaced_and_told() -> None:
+    state, said = State(brokers=1, cluster_id="x"), list[str]()
+    choose_ports(state, ["redis"], said.append)
+    taken = state.ports["redis"]
+    with socket.create_server(("127.0.0.1", taken)):
+        choose_ports(state, ["redis"], said.append)
+    assert state.ports["redis"] != taken
+    assert said == [f"port {taken} is taken by another program: redis moves to {state.ports['redis']}"]
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    state = State(
+        brokers=3, cluster_id="x", ports={"redis": 20_000}, services={"redis": Identity(7, "boot:1")}
+    )
+    save(tmp_path, state)
+    assert load(tmp_path) == state
+
+
+def test_a_directory_that_never_ran_has_no_state(tmp_path: Path) -> None:
+    assert load(tmp_path) is None
+
+
+def test_a_damaged_state_is_told_with_its_path(tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_text("{")
+    with pytest.raises(RelayError, match=r"state\.json can't be read"):
+        load(tmp_path)
+
+
+def test_a_directory_has_one_keeper(tmp_path: Path) -> None:
+    assert take_lock(tmp_path) is not None
+    assert take_lock(tmp_path) is None
+
+
+def test_leftovers_are_ended(sleeper: subprocess.Popen[bytes]) -> None:
+    said: list[str] = []
+    end_leftovers(State(brokers=1, cluster_id="x", services={"redis": known(sleeper)}), said.append)
+    assert sleeper.wait(5) == -signal.SIGINT
+    assert said == ["ending what a killed run left: redis"]
+
+
+def test_a_stranger_with_a_leftovers_number_is_spared(sleeper: subprocess.Popen[bytes]) -> None:
+    """Numbers are used again; the time of its start tells one process from the other."""
+    stranger = Identity(sleeper.pid, "another boot:1")
+    end_leftovers(State(brokers=1, cluster_id="x", services={"redis": stranger}), pytest.fail)
+    assert sleeper.poll() is None
+
+
+def test_a_frozen_process_is_woken_to_be_ended(sleeper: subprocess.Popen[bytes]) -> None:
+    sleeper.send_signal(signal.SIGSTOP)
+    end([known(sleeper)])
+    assert sleeper.wait(5) == -signal.SIGINT
+
+
+def test_a_process_that_refuses_to_end_is_killed_with_its_children() -> None:
+    command = "trap '' INT; sleep 61 & echo $!; wait"
+    with subprocess.Popen(["sh", "-c", command], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        child = identify(int(process.stdout.readline()))
+        assert child is not None
+        end([known(process)], within_s=0.1)
+        assert process.wait(5) == -signal.SIGKILL
+        assert not child.is_alive()
+
+
+def test_three_brokers_replicate_thrice_and_need_two_in_sync(tmp_path: Path) -> None:
+    ports = ((1, 11), (2, 12), (3, 13))
+    cluster = Cluster(directory=tmp_path, jars=tmp_path, cluster_id=new_cluster_id(), ports=ports)
+    lines = cluster.properties(2).splitlines()
+    assert "default.replication.factor=3" in lines
+    assert "min.insync.replicas=2" in lines
+    assert "controller.quorum.voters=1@127.0.0.1:11,2@127.0.0.1:12,3@127.0.0.1:13" in lines
+    assert "listeners=PLAINTEXT://127.0.0.1:2,CONTROLLER://127.0.0.1:12" in lines
+    assert cluster.bootstrap_servers == "127.0.0.1:1,127.0.0.1:2,127.0.0.1:3"
+
+
+def test_a_missing_wheel_is_told_with_the_way_to_install_it() -> None:
+    with pytest.raises(RelayError, match=r"no_such_wheel is not installed.*session-relay\[embedded\]"):
+        directory("no_such_wheel")

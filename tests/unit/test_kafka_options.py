@@ -1,0 +1,65 @@
+import pytest
+from pydantic import ValidationError
+
+from config.kafka import client_options
+from config.kafka_options import RESERVED
+from config.sections import KafkaSettings
+
+
+def refusal(options: object) -> str:
+    with pytest.raises(ValidationError) as caught:
+        KafkaSettings.model_validate({"options": options})
+    return str(caught.value.errors()[0]["msg"])
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED))
+def test_what_promises_rest_on_is_refused_with_its_reason(name: str) -> None:
+    assert f"{name} can't be set here: {RESERVED[name]}" in refusal({name: "1"})
+
+
+@pytest.mark.parametrize("name", ["error_cb", "stats_cb", "on_delivery", "logger", "default.topic.config"])
+def test_callbacks_are_no_settings(name: str) -> None:
+    assert f"{name} is not a librdkafka setting" in refusal({name: "x"})
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"foo.bar": 1}, 'foo.bar: No such configuration property: "foo.bar"'),
+        ({"linger.ms": "soon"}, "linger.ms: Invalid value"),
+        ({"linger.ms": [1]}, "linger.ms must be text, a number, true or false"),
+        ({"linger.ms": None}, "linger.ms must be text, a number, true or false"),
+        ({"retries": 0}, "`retries` must be set >= 1"),
+        ({"max.in.flight": 10}, "`max.in.flight` must be set <= 5"),
+        ({"security.protocol": "ssl", "ssl.ca.location": "/absent"}, "ssl.ca.location failed"),
+        ({"security.protocol": "sasl_plaintext", "sasl.mechanism": "PLAIN"}, "sasl.username"),
+        ("{", "must be a JSON map"),
+    ],
+)
+def test_librdkafka_itself_says_what_is_wrong(options: object, told: str) -> None:
+    assert told in refusal(options)
+
+
+def test_a_set_of_options_that_is_complete_together_is_taken() -> None:
+    sasl = {
+        "security.protocol": "sasl_plaintext",
+        "sasl.mechanism": "PLAIN",
+        "sasl.username": "u",
+        "sasl.password": "p",
+        "socket.keepalive.enable": True,
+    }
+    assert KafkaSettings(options=sasl).options == sasl | {"socket.keepalive.enable": "true"}
+
+
+def test_the_trial_says_nothing_on_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
+    KafkaSettings(options={"debug": "broker", "fetch.max.bytes": 1_000_000})
+    assert capfd.readouterr().err == ""
+
+
+def test_our_own_options_win_over_the_users() -> None:
+    kafka = KafkaSettings(bootstrap_servers="a:1", options={"linger.ms": 5, "client.id": "x"})
+    assert client_options(kafka, **{"linger.ms": 1}) == {
+        "bootstrap.servers": "a:1",
+        "client.id": "x",
+        "linger.ms": 1,
+    }

@@ -1,0 +1,145 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from config.errors import ExitCode, SettingsError
+from config.settings import Role, load
+
+pytestmark = pytest.mark.usefixtures("nothing_set")
+STRONG = "0123456789abcdef-0123456789"
+
+
+def problems(role: Role | None = None) -> list[str]:
+    with pytest.raises(SettingsError) as caught:
+        load(role)
+    assert caught.value.exit_code == ExitCode.USAGE
+    return [line.strip() for line in str(caught.value).splitlines()[1:]]
+
+
+def source(*schemes: dict[str, object]) -> str:
+    return json.dumps({"s": {"vendor": "generic", "schemes": schemes}})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("API_PORT", "65536", "API_PORT: should be less than or equal to 65535"),
+        ("API_PORT", "-1", "API_PORT: should be greater than or equal to 0"),
+        ("API_PORT", "http", "API_PORT: should be a valid integer, unable to parse string as an integer"),
+        ("SINK__BATCH_ROWS", "0", "SINK__BATCH_ROWS: should be greater than or equal to 1"),
+        ("RELAY__DEADLINE_S", "0", "RELAY__DEADLINE_S: should be greater than 0"),
+        ("RELAY__DEADLINE_S", "nan", "RELAY__DEADLINE_S: should be a finite number"),
+        ("ENVIRONMENT", "prod", "ENVIRONMENT: should be 'development', 'test' or 'production'"),
+        ("KAFKA__BOOTSTRAP_SERVERS", "a:1,,b", "must be host:port, several separated by commas"),
+        ("KAFKA__EVENTS_TOPIC", "a b", "KAFKA__EVENTS_TOPIC: String should match pattern"),
+        ("KAFKA__EVENTS_TOPIC", "session.events.dlq", "KAFKA__DEAD_LETTERS_TOPIC must differ"),
+        ("KAFKA__FOO", "1", "KAFKA__FOO: unknown"),
+        ("SINK__BATCH_ROW", "1", "SINK__BATCH_ROW: unknown, did you mean SINK__BATCH_ROWS?"),
+        ("HTTP__PORTT", "1", "HTTP__PORTT: unknown, did you mean HTTP__PORT?"),
+        ("SINK__BATCH_ROWS__X", "1", "SINK__BATCH_ROWS: should be a valid integer"),
+        ("DB__LOCK_TIMEOUT_S", "30", "DB__LOCK_TIMEOUT_S must be below DB__STATEMENT_TIMEOUT_S"),
+        ("DB__POOL_MIN", "11", "DB__POOL_MIN must not be above DB__POOL_MAX"),
+        ("REDIS_URL", "http://x", "REDIS_URL: must be a URL such as redis://host:6379/0"),
+        ("DATABASE_URL", "mysql://x", "DATABASE_URL: must be a URL such as postgresql://"),
+        ("DATABASE_URL", "postgresql+psycopg://x", "DATABASE_URL: the scheme must be postgresql://"),
+        ("SOURCES", "{", "SOURCES: must be JSON"),
+        ("SOURCES", "[]", "SOURCES: should be a valid dictionary"),
+        ("SOURCES", '{"A/B": {}}', "a source's name must be 1 to 64 of a-z, 0-9, - and _"),
+        ("SOURCES", '{"s": {"vendr": "asleep"}}', "SOURCES.s.vendr: unknown, did you mean SOURCES.s.vendor?"),
+        ("SOURCES", source(), "SOURCES.s.schemes: Value should have at least 1 item"),
+        ("SOURCES", source({"scheme": "api_key"}), "SOURCES.s.schemes.0.secrets: needs at least one secret"),
+        ("SOURCES", source({"scheme": "api_key", "secrets": [" "]}), "a secret must not be empty"),
+        ("SOURCES", source({"scheme": "none", "header": "a b"}), "must be the name of an HTTP header"),
+        ("SOURCES", source({"scheme": "none", "heder": "a"}), "did you mean SOURCES.s.schemes.0.header?"),
+        ("CONFIG_FILE", "absent.toml", "CONFIG_FILE: can't be read as TOML: No such file or directory"),
+        ("SECRETS_DIR", "absent", "SECRETS_DIR: can't be read: No such file or directory"),
+    ],
+)
+def test_a_wrong_setting_is_told_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert any(told in line for line in problems()), problems()
+
+
+def test_unknown_names_in_the_file_are_problems(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text("[sinc]\nbatch_rows = 1\n[sink]\nrows = 1\n")
+    monkeypatch.setenv("CONFIG_FILE", "s.toml")
+    assert problems() == ["SINC: unknown, did you mean SINK?", "SINK__ROWS: unknown"]
+
+
+def test_a_broken_file_is_told_by_its_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text("[sink]\nbatch_rows = \n")
+    monkeypatch.setenv("CONFIG_FILE", "s.toml")
+    assert problems() == ["CONFIG_FILE: can't be read as TOML: Invalid value (at line 2, column 14)"]
+
+
+def test_every_problem_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    monkeypatch.setenv("API_PORT", "x")
+    monkeypatch.setenv("SINK__BATCH_ROWS", "0")
+    monkeypatch.setenv("KAFKA__OPTIONS", '{"acks": 1, "foo": 2, "linger.ms": "x"}')
+    monkeypatch.setenv(
+        "SOURCES", json.dumps({"open": {"vendor": "generic", "schemes": [{"scheme": "none"}]}})
+    )
+    monkeypatch.setenv("CONFIG_FILE", "absent.toml")
+    names = [line.split(":")[0] for line in problems("sink")]
+    assert names == [
+        "API_PORT",
+        "CONFIG_FILE",
+        "DATABASE_URL",
+        "KAFKA__OPTIONS",
+        "SINK__BATCH_ROWS",
+        "SOURCES",
+    ]
+    options = next(line for line in problems("sink") if line.startswith("KAFKA__OPTIONS"))
+    assert all(name in options for name in ("acks", "foo", "linger.ms"))
+
+
+@pytest.mark.parametrize(
+    "schemes",
+    [
+        [{"scheme": "none"}],
+        [{"scheme": "api_key", "secrets": ["k"]}, {"scheme": "none"}],
+        [{"scheme": "hmac_sha256", "secrets": ["short"]}],
+        [{"scheme": "hmac_sha256", "secrets": [STRONG, "aaaaaaaaaaaaaaaaaaaaaaaa"]}],
+        [{"scheme": "hmac_sha256", "secrets": ["please-change-me-please"]}],
+    ],
+)
+def test_production_refuses_what_development_takes(
+    monkeypatch: pytest.MonkeyPatch, schemes: list[dict[str, object]]
+) -> None:
+    monkeypatch.setenv("SOURCES", source(*schemes))
+    assert load().sources["s"].vendor == "generic"
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    assert [line.split(":")[0] for line in problems()] == ["SOURCES"]
+
+
+def test_production_takes_strong_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://h/x")
+    monkeypatch.setenv("SOURCES", source({"scheme": "hmac_sha256", "secrets": [STRONG]}))
+    assert load("sink").app.environment == "production"
+
+
+def test_only_roles_that_need_postgres_ask_for_it() -> None:
+    assert load("relay").db.url is None
+    assert problems("sink") == ["DATABASE_URL: not set, and this role can't work without it"]
+
+
+def test_no_problem_repeats_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = {
+        "DATABASE_URL": "host=h password=hunter2 nonsense",
+        "REDIS_URL": "http://:hunter2@h",
+        "KAFKA__OPTIONS": '{"security.protocol": "hunter2", "ssl.key.password": "hunter2", "x": "hunter2"}',
+        "SOURCES": json.dumps({"s": {"vendor": "hunter2", "tenant": ["hunter2"], "schemes": "hunter2"}}),
+        "API_PORT": "hunter2",
+        "DB_PASSWORD": "hunter2",
+        "ENVIRONMENT": "hunter2",
+    }
+    for name, value in wrong.items():
+        monkeypatch.setenv(name, value)
+    told = "\n".join(problems())
+    assert "hunter2" not in told
+    assert all(name in told for name in wrong if name != "DB_PASSWORD")

@@ -1,0 +1,57 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from config.sections import Section
+from config.settings import Settings, load
+from config.settings_table import describe, in_force, markdown
+
+pytestmark = pytest.mark.usefixtures("nothing_set")
+
+
+def test_every_setting_says_what_it_means() -> None:
+    rows = describe()
+    assert [row.name for row in rows if not row.meaning.endswith(".")] == []
+    assert len({row.name for row in rows}) == len(rows)
+
+
+def test_every_leaf_of_the_tree_has_a_row() -> None:
+    branches = [getattr(Settings(), name) for name in Settings.model_fields]
+    leaves = sum(len(type(branch).model_fields) for branch in branches if isinstance(branch, Section))
+    others = {"SOURCES", "ASLEEP_API_KEY", "CONFIG_FILE", "SECRETS_DIR"}
+    assert len(describe()) == leaves + len(others)
+    assert others <= {row.name for row in describe()}
+
+
+def test_every_name_in_the_table_is_one_that_is_read(
+    monkeypatch: pytest.MonkeyPatch, nothing_set: Path
+) -> None:
+    values = {"DATABASE_URL": "dbname=x", "SOURCES": "{}", "KAFKA__OPTIONS": "{}", "DB_PORT": "1"}
+    values |= {"ASLEEP_API_KEY": "k", "CONFIG_FILE": "empty.toml", "SECRETS_DIR": "."}
+    (nothing_set / "empty.toml").touch()
+    for row in describe():
+        monkeypatch.setenv(row.name, values.get(row.name, row.default.replace("not set", "x")))
+    assert load().db.name == "x"
+
+
+def test_the_markdown_table_has_a_line_for_each_setting() -> None:
+    lines = markdown().splitlines()
+    assert len(lines) == 2 + len(describe())
+    assert all(line.count(" | ") == 2 for line in lines if "---" not in line)
+
+
+def test_what_is_in_force_is_shown_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:hunter2@h:1/x?sslpassword=hunter2")
+    monkeypatch.setenv("DB_PASSWORD", "hunter2")
+    monkeypatch.setenv("REDIS_URL", "rediss://u:hunter2@h/3")
+    monkeypatch.setenv("KAFKA__OPTIONS", json.dumps({"ssl.key.password": "hunter2", "linger.ms": 5}))
+    monkeypatch.setenv("ASLEEP_API_KEY", "hunter2")
+    rows = {row.name: row for row in in_force(load())}
+    assert "hunter2" not in repr(rows)
+    assert rows["DATABASE_URL"].value == "user=u dbname=x host=h port=1"
+    assert rows["REDIS_URL"].value == "rediss://h:6379/3"
+    assert rows["KAFKA__OPTIONS"].value == "ssl.key.password: [redacted], linger.ms: 5"
+    assert rows["SOURCES"].value == "asleep: asleep for default, proven by api_key (x-api-key, keys: 1)"
+    assert not rows["DATABASE_URL"].is_default
+    assert rows["API_PORT"].is_default
