@@ -14,8 +14,10 @@ from psycopg_pool import ConnectionPool
 
 from config import metrics
 from config.clock import SystemClock
+from config.errors import SettingsError, Unavailable
 from config.health import Dependency, Health
 from config.kafka import client_options
+from config.migrations.check import check_database
 from config.settings import Settings
 from config.sidecar import Sidecar
 from consumers import statements
@@ -48,6 +50,7 @@ def run(settings: Settings) -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    _check_database(settings)
     with ExitStack() as stack:
         pool = stack.enter_context(_pool(settings))
         admin = AdminClient(client_options(settings.kafka))
@@ -80,6 +83,20 @@ def run(settings: Settings) -> None:
             health.stopping()
             writer.stop(timeout_s=1.0)
     log.info("sink_stopped")
+
+
+def _check_database(settings: Settings) -> None:
+    """Refuse a database of another version; one that is away now is waited for by the loop."""
+    try:
+        check_database(_database_url(settings))
+    except Unavailable as error:
+        log.warning("postgres_unreachable", problem=str(error))
+
+
+def _database_url(settings: Settings) -> str:
+    if settings.db.url is None:
+        raise SettingsError("DATABASE_URL: required by the sink")
+    return settings.db.url.get_secret_value()
 
 
 def consumer_options(settings: Settings, kafka: Dependency, lag: Lag) -> dict[str, Any]:
@@ -131,10 +148,8 @@ def _writer(settings: Settings, pool: ConnectionPool, admin: AdminClient, clock:
 
 def _pool(settings: Settings) -> ConnectionPool:
     db = settings.db
-    if db.url is None:
-        raise AssertionError("the command checks that DATABASE_URL is set")
     return ConnectionPool(
-        db.url.get_secret_value(),
+        _database_url(settings),
         kwargs={
             "connect_timeout": db.connect_timeout_s,
             "application_name": "session-relay sink",

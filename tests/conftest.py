@@ -1,27 +1,87 @@
-"""Real services for the tests that need them; made once, torn down at the end."""
+"""Real services for every test that asks for them, and a topic and a database of its own for each."""
 
 import os
+import tempfile
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from config.embedded.services import EmbeddedServices
+from config.migrations.apply import migrate
+from tests.sink_rig import SinkRig
+
+PARTITIONS = 3
+_TEMPLATE = "template_migrated"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_fails_in_silence() -> Iterator[None]:
+    """Fail the test in which a background thread died of an exception."""
+    died: list[str] = []
+    before = threading.excepthook
+    threading.excepthook = lambda args: died.append(f"{args.thread}: {args.exc_value!r}")
+    yield
+    threading.excepthook = before
+    assert died == []
 
 
 @pytest.fixture(scope="session")
 def services() -> Iterator[EmbeddedServices]:
-    state_dir = Path(os.environ.get("SESSION_RELAY_HOME") or ".session-relay")
-    with EmbeddedServices.running(state_dir) as running:
-        yield running
+    """One set of services for the whole run, in a directory that other users may enter."""
+    os.environ.setdefault("SESSION_RELAY_CACHE", str(Path(__file__).parents[1] / ".session-relay" / "cache"))
+    with tempfile.TemporaryDirectory(prefix="session-relay-tests-") as name:
+        Path(name).chmod(0o755)
+        with EmbeddedServices.running(Path(name)) as running:
+            yield running
+
+
+@pytest.fixture(scope="session")
+def admin(services: EmbeddedServices) -> AdminClient:
+    return AdminClient({"bootstrap.servers": services.addresses.kafka_bootstrap_servers})
 
 
 @pytest.fixture
-def topic(services: EmbeddedServices) -> str:
-    name = f"events-{uuid.uuid4()}"
-    admin = AdminClient({"bootstrap.servers": services.addresses.kafka_bootstrap_servers})
-    for future in admin.create_topics([NewTopic(name, 3, 1)]).values():
-        future.result()
+def topic(admin: AdminClient) -> str:
+    """A topic of this test alone, with its dead-letter topic `<topic>.dlq`."""
+    name = f"test-{uuid.uuid4()}"
+    wanted = [NewTopic(name, PARTITIONS, 1), NewTopic(f"{name}.dlq", 1, 1)]
+    for made in admin.create_topics(wanted).values():
+        made.result(20)
     return name
+
+
+@pytest.fixture(scope="session")
+def _template(services: EmbeddedServices) -> str:
+    url = services.addresses.database_url
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_TEMPLATE)))
+    migrate(make_conninfo(url, dbname=_TEMPLATE))
+    return _TEMPLATE
+
+
+@pytest.fixture
+def database_url(services: EmbeddedServices, _template: str) -> Iterator[str]:
+    """A migrated database of this test alone."""
+    name = f"test-{uuid.uuid4()}"
+    of_all = services.addresses.database_url
+    with psycopg.connect(of_all, autocommit=True) as connection:
+        made = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        connection.execute(made.format(sql.Identifier(name), sql.Identifier(_template)))
+        yield make_conninfo(of_all, dbname=name)
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def rig(services: EmbeddedServices, topic: str, database_url: str, tmp_path: Path) -> Iterator[SinkRig]:
+    """Sinks of this test alone."""
+    made = SinkRig(services, topic, database_url, tmp_path)
+    yield made
+    made.close()

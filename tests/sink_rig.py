@@ -1,0 +1,121 @@
+"""Real sinks as child processes on a topic and a database of their own, and the table's view of them."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from confluent_kafka import Producer
+
+from config.embedded.services import EmbeddedServices
+from schemas.codec import encode
+from schemas.event import SessionEvent
+from tests.eventually import eventually
+from tests.events import expected_of
+
+OUTCOMES = ("written", "duplicate", "stale", "passed", "parked", "erased")
+_SUMS = "SELECT " + ", ".join(f"sum({name})::bigint" for name in OUTCOMES) + " FROM consumer_offsets"
+
+
+class SinkRig:
+    """One topic, one database, any number of sinks; ends what it started."""
+
+    def __init__(self, services: EmbeddedServices, topic: str, database_url: str, logs: Path) -> None:
+        self.topic, self.database_url, self._logs = topic, database_url, logs
+        self._kafka = services.addresses.kafka_bootstrap_servers
+        self.producer = Producer(
+            {"bootstrap.servers": self._kafka, "partitioner": "murmur2_random", "linger.ms": 1}
+        )
+        self._sinks: list[subprocess.Popen[bytes]] = []
+        self._table = psycopg.connect(database_url, autocommit=True)
+
+    def close(self) -> None:
+        """End every sink that still runs."""
+        for sink in self._sinks:
+            if sink.poll() is None:
+                sink.send_signal(signal.SIGCONT)
+                sink.kill()
+            sink.wait(10)
+        self._table.close()
+
+    def start(self, **settings: str) -> subprocess.Popen[bytes]:
+        """Start a sink with these settings over quick ones for tests."""
+        environment = {
+            **os.environ,
+            "ENVIRONMENT": "test",
+            "KAFKA__BOOTSTRAP_SERVERS": self._kafka,
+            "KAFKA__EVENTS_TOPIC": self.topic,
+            "KAFKA__DEAD_LETTERS_TOPIC": f"{self.topic}.dlq",
+            "DATABASE_URL": self.database_url,
+            "SINK__GROUP_ID": self.topic,
+            "SINK__BATCH_MS": "20",
+            "BREAKER__FAILURES": "2",
+            "BREAKER__RESET_S": "0.5",
+            "METRICS__SINK_PORT": "0",
+            "METRICS__INTERVAL_S": "0.2",
+            "DB__POOL_TIMEOUT_S": "2",
+            "DB__POOL_MIN": "1",
+            **settings,
+        }
+        log = (self._logs / f"sink-{len(self._sinks)}.log").open("wb")
+        with log:
+            command = [sys.executable, "-m", "session_relay.cli", "sink"]
+            sink = subprocess.Popen(command, env=environment, stderr=log, stdout=log)
+        self._sinks.append(sink)
+        return sink
+
+    def log_of(self, sink: subprocess.Popen[bytes]) -> str:
+        """What it has logged so far."""
+        return (self._logs / f"sink-{self._sinks.index(sink)}.log").read_text("utf-8")
+
+    def publish(self, events: Iterable[SessionEvent]) -> int:
+        """Publish events by their users' keys and wait for Kafka; returns how many."""
+        return self.publish_bytes((event.user_id.encode(), encode(event)) for event in events)
+
+    def publish_bytes(self, records: Iterable[tuple[bytes | None, bytes | None]]) -> int:
+        """Publish raw records and wait for Kafka; returns how many."""
+        count = 0
+        for key, value in records:
+            self.producer.produce(self.topic, value, key)
+            self.producer.poll(0)
+            count += 1
+        assert self.producer.flush(20) == 0
+        return count
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        """Ask the table."""
+        return self._table.execute(statement.encode()).fetchall()
+
+    def done(self) -> int:
+        """Records that the table has accounted for."""
+        return int(self.query("SELECT coalesce(sum(next_offset - first_offset), 0) FROM consumer_offsets")[0][0])
+
+    def wait_until_done(self, count: int, within_s: float = 30.0) -> None:
+        """Wait until so many records are accounted for."""
+        eventually(lambda: self.done() >= count, within_s)
+
+    def sums(self) -> dict[str, int]:
+        """Outcomes over all partitions."""
+        return dict(zip(OUTCOMES, self.query(_SUMS)[0], strict=True))
+
+    def assert_accounted(self) -> None:
+        """Every partition: the sum of outcomes is what the offsets moved by, less the gaps."""
+        wrong = self.query(
+            f"SELECT partition FROM consumer_offsets WHERE {' + '.join(OUTCOMES)}"
+            " <> next_offset - first_offset - gaps"
+        )
+        assert wrong == []
+
+    def assert_as_expected(self, log: Sequence[SessionEvent]) -> None:
+        """The table and the sums are what the rule, read plainly, makes of the log."""
+        expected = expected_of(log)
+        told = "SELECT session_id, event_id::text, applied_event_ids::text[] FROM sessions"
+        rows = {session: (winner, remembered) for session, winner, remembered in self.query(told)}
+        assert rows == expected.rows
+        sums = self.sums()
+        assert {name: sums[name] for name in expected.outcomes} == expected.outcomes
+        self.assert_accounted()
