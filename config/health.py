@@ -25,14 +25,14 @@ class Dependency:
     """Whether the role can't work at all without it."""
     clock: Clock
     _lock: Lock = field(default_factory=Lock)
-    _last_success_us: int | None = None
+    _last_success_s: float | None = None
     _failures: int = 0
     _reason: str | None = "not reached yet"
 
     def succeeded(self) -> None:
         """Note that it just did its work."""
         with self._lock:
-            self._last_success_us, self._failures, self._reason = self.clock.now_us(), 0, None
+            self._last_success_s, self._failures, self._reason = self.clock.monotonic_s(), 0, None
 
     def failed(self, reason: str) -> None:
         """Note a failure; `reason` is shown to whoever can reach the port, so it names no secret."""
@@ -47,13 +47,13 @@ class Dependency:
     def report(self) -> dict[str, object]:
         """The dependency's row in the body of `/readyz`."""
         with self._lock:
-            last = self._last_success_us
+            last_s = self._last_success_s
             return {
                 "up": self._reason is None,
                 "needed": self.needed,
                 "problem": self._reason,
                 "failures_in_a_row": self._failures,
-                "last_success_s_ago": None if last is None else round((self.clock.now_us() - last) / 1e6, 1),
+                "last_success_s_ago": None if last_s is None else round(self.clock.monotonic_s() - last_s, 1),
             }
 
 

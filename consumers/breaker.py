@@ -1,8 +1,9 @@
 """The circuit around Postgres: pybreaker, used by one thread, with one probe per period.
 
-pybreaker holds its lock for the whole of a call and changes its state only when it is called. Neither
-hurts here: the writing thread is its only caller, and this class tells that thread how long to wait
-and opens the half of the door itself, by a clock that is never set back.
+pybreaker holds its lock for the whole of a call, changes its state only when it is called, and waits by
+the wall clock. None of this hurts here: it only hears how the work of the one writing thread ended, and
+this class tells that thread how long to wait and opens the half of the door itself, by a clock that is
+never set back.
 """
 
 from collections.abc import Callable
@@ -38,7 +39,6 @@ class Circuit:
         self._breaker = CircuitBreaker(
             fail_max=failures,
             reset_timeout=reset_s,
-            exclude=[lambda error: not isinstance(error, PostgresUnavailable)],
             listeners=[_Transitions()],
             throw_new_error_on_trip=False,
             name=NAME,
@@ -57,16 +57,21 @@ class Circuit:
         return max(0.0, self._probe_at_s - self._clock.monotonic_s())
 
     def failed(self, error: PostgresUnavailable) -> None:
-        """Count a failure that was met outside `call`."""
+        """Count a failure, whether of `call` or met outside it."""
 
         def again() -> None:
             raise error
 
+        metrics.DB_CONNECTION_ERRORS.inc()
+        self._probe_at_s = self._clock.monotonic_s() + self._reset_s
         with suppress(PostgresUnavailable):
-            self.call(again)
+            self._tell(again)
 
     def call(self, work: Callable[[], T]) -> T:
         """Do the work; when open, this call is the probe, so `wait_s` has to be waited for first.
+
+        pybreaker is only told how it ended: it takes an error that it is to ignore for a success, and
+        a Kafka that is away says nothing of Postgres. After such an error a half-open circuit stays so.
 
         Raises:
             PostgresUnavailable: What the work raised; any other error of it passes without being counted.
@@ -74,12 +79,17 @@ class Circuit:
         if self.state == "open":
             self._breaker.half_open()
         try:
-            result: T = self._breaker.call(work)
-        except PostgresUnavailable:
-            metrics.DB_CONNECTION_ERRORS.inc()
-            self._probe_at_s = self._clock.monotonic_s() + self._reset_s
+            result = work()
+        except PostgresUnavailable as error:
+            self.failed(error)
             raise
+        self._tell(lambda: None)
         return result
+
+    def _tell(self, ending: Callable[[], None]) -> None:
+        if self.state == "open":
+            self._breaker.half_open()  # an open one would refuse to listen
+        self._breaker.call(ending)
 
 
 class _Transitions(CircuitBreakerListener):

@@ -33,6 +33,8 @@ log = structlog.get_logger()
 
 _FIRST_WAIT_S: Final = 0.1
 _LONGEST_WAIT_S: Final = 5.0
+_DOUBLINGS: Final = 10
+"""Enough to reach the longest wait; 2 to the power of a long outage is no float any more."""
 
 
 class Place(NamedTuple):
@@ -131,7 +133,8 @@ class Writer:
         """Read table and log; with the circuit open this waits for its period and is its one probe."""
         wait_s = self._circuit.wait_s()
         if not wait_s and self._failures:
-            wait_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**self._failures) * uniform(0.5, 1)  # noqa: S311
+            longest_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** min(self._failures, _DOUBLINGS))
+            wait_s = longest_s * uniform(0.5, 1)  # noqa: S311
         if self._stop.wait(wait_s):
             raise Unavailable("stopping")
         if self._circuit.state != "closed":

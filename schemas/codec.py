@@ -12,7 +12,7 @@ import fastavro
 import msgspec
 
 from config.errors import Poison, StoppedForSafety
-from schemas.event import RANK, STAGE_BYTES, EventType, SessionEvent
+from schemas.event import RANK, STAGE_BYTES, EventType, SessionEvent, Statistics
 from schemas.versions import BY_SCHEMA_ID, LATEST, PINNED_IDS
 
 _MAGIC: Final = 0
@@ -45,9 +45,7 @@ def encode(event: SessionEvent) -> bytes:
     Raises:
         InvalidEvent: A field's type or range is wrong. fastavro itself would write 1.5 and True as 1.
     """
-    _checked(fields := msgspec.structs.asdict(event))
-    if event.statistics is not None:
-        fields["statistics"] = msgspec.structs.asdict(event.statistics)
+    fields = _plain(_checked(_plain(event)))
     buffer = BytesIO()
     buffer.write(_PREFIX)
     fastavro.schemaless_writer(buffer, LATEST.writing, fields)
@@ -90,16 +88,24 @@ def decode(value: bytes | None) -> SessionEvent:
 def problems_of(event: SessionEvent) -> list[Problem]:
     """Say what `encode` would refuse; empty when nothing is."""
     try:
-        _checked(msgspec.structs.asdict(event))
+        _checked(_plain(event))
     except InvalidEvent as error:
         return error.problems
     return []
 
 
+def _plain(event: SessionEvent) -> dict[str, Any]:
+    """The event's fields, the statistics' too: msgspec would take an instance of them without a look."""
+    fields = msgspec.structs.asdict(event)
+    if isinstance(event.statistics, Statistics):
+        fields["statistics"] = msgspec.structs.asdict(event.statistics)
+    return fields
+
+
 def _checked(fields: dict[str, Any]) -> SessionEvent:
     """Build the event from plain fields, or raise InvalidEvent; types and ranges are `SessionEvent`'s own."""
     try:
-        event = msgspec.convert(fields, SessionEvent)
+        event = msgspec.convert(fields, SessionEvent, builtin_types=_NATIVE)
     except msgspec.ValidationError as error:
         problem, _, path = str(error).partition(" - at `$")
         raise InvalidEvent([Problem(path.strip("`.") or "event", problem)]) from None
@@ -126,6 +132,7 @@ def _beyond_types(event: SessionEvent) -> list[Problem]:
     return problems
 
 
+_NATIVE: Final = (bytes,)  # else msgspec reads a string as base64
 _UNSTORABLE: Final = "contains U+0000 or a lone surrogate, which can't be stored"
 _TEXT: Final = ("source", "tenant", "user_id", "session_id", "timezone")
 _HEX: Final = "0123456789abcdef"

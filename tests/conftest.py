@@ -75,7 +75,8 @@ def database_url(services: EmbeddedServices, _template: str) -> Iterator[str]:
     with psycopg.connect(of_all, autocommit=True) as connection:
         made = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         connection.execute(made.format(sql.Identifier(name), sql.Identifier(_template)))
-        yield make_conninfo(of_all, dbname=name)
+    yield make_conninfo(of_all, dbname=name)
+    with psycopg.connect(of_all, autocommit=True) as connection:  # a test may have restarted the server
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 

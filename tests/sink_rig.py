@@ -14,9 +14,11 @@ from confluent_kafka import Producer
 from config.embedded.services import EmbeddedServices
 from schemas.codec import encode
 from schemas.event import SessionEvent
-from tests.eventually import eventually
 from tests.events import expected_of
+from tests.eventually import eventually
 
+QUICK_SESSION = '{"session.timeout.ms": 1500, "heartbeat.interval.ms": 300}'
+"""KAFKA__OPTIONS with which the group soon does without a member that died."""
 OUTCOMES = ("written", "duplicate", "stale", "passed", "parked", "erased")
 _SUMS = "SELECT " + ", ".join(f"sum({name})::bigint" for name in OUTCOMES) + " FROM consumer_offsets"
 
@@ -26,9 +28,9 @@ class SinkRig:
 
     def __init__(self, services: EmbeddedServices, topic: str, database_url: str, logs: Path) -> None:
         self.topic, self.database_url, self._logs = topic, database_url, logs
-        self._kafka = services.addresses.kafka_bootstrap_servers
+        self.kafka = services.addresses.kafka_bootstrap_servers
         self.producer = Producer(
-            {"bootstrap.servers": self._kafka, "partitioner": "murmur2_random", "linger.ms": 1}
+            {"bootstrap.servers": self.kafka, "partitioner": "murmur2_random", "linger.ms": 1}
         )
         self._sinks: list[subprocess.Popen[bytes]] = []
         self._table = psycopg.connect(database_url, autocommit=True)
@@ -47,10 +49,11 @@ class SinkRig:
         environment = {
             **os.environ,
             "ENVIRONMENT": "test",
-            "KAFKA__BOOTSTRAP_SERVERS": self._kafka,
+            "KAFKA__BOOTSTRAP_SERVERS": self.kafka,
             "KAFKA__EVENTS_TOPIC": self.topic,
             "KAFKA__DEAD_LETTERS_TOPIC": f"{self.topic}.dlq",
             "DATABASE_URL": self.database_url,
+            "KAFKA__OPTIONS": QUICK_SESSION,
             "SINK__GROUP_ID": self.topic,
             "SINK__BATCH_MS": "20",
             "BREAKER__FAILURES": "2",
@@ -67,6 +70,11 @@ class SinkRig:
             sink = subprocess.Popen(command, env=environment, stderr=log, stdout=log)
         self._sinks.append(sink)
         return sink
+
+    def reconnect(self) -> None:
+        """Look at the table again after its server was away."""
+        self._table.close()
+        self._table = psycopg.connect(self.database_url, autocommit=True)
 
     def log_of(self, sink: subprocess.Popen[bytes]) -> str:
         """What it has logged so far."""
@@ -92,7 +100,9 @@ class SinkRig:
 
     def done(self) -> int:
         """Records that the table has accounted for."""
-        return int(self.query("SELECT coalesce(sum(next_offset - first_offset), 0) FROM consumer_offsets")[0][0])
+        return int(
+            self.query("SELECT coalesce(sum(next_offset - first_offset), 0) FROM consumer_offsets")[0][0]
+        )
 
     def wait_until_done(self, count: int, within_s: float = 30.0) -> None:
         """Wait until so many records are accounted for."""

@@ -10,8 +10,8 @@ from confluent_kafka import Consumer, Message
 from config.embedded.services import EmbeddedServices
 from config.errors import ExitCode
 from schemas.codec import encode
-from tests.eventually import eventually
 from tests.events import history, made
+from tests.eventually import eventually
 from tests.sink_rig import SinkRig
 
 pytestmark = pytest.mark.integration
@@ -52,11 +52,13 @@ def test_a_record_that_cannot_be_decoded_is_parked_and_its_neighbours_are_writte
     rig.publish(good[3:])
     rig.start()
     rig.wait_until_done(7)
-    assert rig.sums() == dict(written=5, duplicate=0, stale=0, passed=0, parked=2, erased=0)
+    assert rig.sums() == {"written": 5, "duplicate": 0, "stale": 0, "passed": 0, "parked": 2, "erased": 0}
     rig.assert_accounted()
     letters = read_all(services, f"{rig.topic}.dlq", 2)
     first = next(letter for letter in letters if letter.value() == bad)
-    headers = {name: value.decode() for name, value in first.headers() or [] if isinstance(value, bytes)}
+    told = first.headers()
+    assert isinstance(told, list)
+    headers = {name: value.decode() for name, value in told if isinstance(value, bytes)}
     assert first.key() == b"u-1"
     assert headers["dlq-reason"] == "unknown_schema"
     assert (headers["dlq-stage"], headers["dlq-origin-topic"]) == ("sink", rig.topic)
@@ -95,8 +97,13 @@ def read_all(services: EmbeddedServices, topic: str, count: int) -> list[Message
     )
     consumer.subscribe([topic])
     found: list[Message] = []
+
+    def all_there() -> bool:
+        found.extend(consumer.consume(count, 0.2))
+        return len(found) >= count
+
     try:
-        eventually(lambda: len(found) >= count or found.extend(consumer.consume(count, 0.2)))
+        eventually(all_there)
     finally:
         consumer.close()
     return found

@@ -39,7 +39,9 @@ def pool(database_url: str) -> Iterator[ConnectionPool]:
         yield opened
 
 
-def apply_in_batches(pool: ConnectionPool, log: Sequence[SessionEvent], cuts: Sequence[int]) -> Counter[Outcome]:
+def apply_in_batches(
+    pool: ConnectionPool, log: Sequence[SessionEvent], cuts: Sequence[int]
+) -> Counter[Outcome]:
     """Write the log from offset 0 in batches that end at these cuts; returns the outcomes told."""
     write = Write(pool, Offsets("topic", "group"), statement_timeout_s=30, lock_timeout_s=10)
     told: Counter[Outcome] = Counter()
@@ -54,7 +56,10 @@ def apply_in_batches(pool: ConnectionPool, log: Sequence[SessionEvent], cuts: Se
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    print_blob=True,
 )
 @given(seed=st.integers(0, 2**32), data=st.data())
 def test_where_batches_are_cut_changes_nothing(pool: ConnectionPool, seed: int, data: st.DataObject) -> None:
