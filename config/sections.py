@@ -157,7 +157,10 @@ class SinkSettings(Section):
     )
     batch_rows: Count = Field(default=5000, description="Records of one batch at most.")
     batch_bytes: Count = Field(default=33_554_432, description="Bytes of one batch's values at most.")
-    batch_ms: Count = Field(default=200, description="Milliseconds to wait for a batch to fill.")
+    batch_ms: Count = Field(
+        default=20,
+        description="Milliseconds that a poll waits for records; Postgres idle, what came is written at once.",
+    )
     shutdown_s: Positive = Field(default=10, description="Seconds to finish or roll back after SIGTERM.")
 
 

@@ -79,9 +79,15 @@ class Consumer:
         self.unplaced |= set(self.next)
         self._forget(self.next)
 
-    def hold(self) -> None:
-        """Pause without losing the places; `read` then only keeps the membership alive until `go_on`."""
+    def hold(self, timeout_s: float) -> None:
+        """Pause, keeping the places, and poll only to stay in the group; to be called again until `go_on`.
+
+        Should a record slip through, it is dropped: `go_on` seeks to what was last handed out.
+        """
         self._pause(self.next)
+        message = self._kafka.poll(timeout_s)
+        if message is not None and (error := message.error()) is not None:
+            self._on_error(message.partition(), error)
 
     def go_on(self) -> None:
         """Seek every placed partition to its next offset and resume it."""

@@ -47,6 +47,7 @@ class Pipeline:
         self._batch = Batch()
         self._under_way = 0
         self._placing = False
+        self._drain_s = _DRAIN_S
         self._oldest = Oldest(clock)
         self.committed: dict[int, int] = {}
         """Next offset by partition, as the table holds it."""
@@ -62,10 +63,16 @@ class Pipeline:
             elif self._fill(consumer) < _CHUNK and not self._under_way and self._batch.rows:
                 self._send()
 
-    def drain(self, consumer: Consumer, partitions: Partitions, within_s: float = _DRAIN_S) -> None:
+    def finish(self, consumer: Consumer, within_s: float) -> None:
+        """Drain everything, once: leaving the group afterwards waits for nothing more."""
+        self._drain_s = within_s
+        self.drain(consumer, consumer.assigned)
+        self._drain_s = 0.0
+
+    def drain(self, consumer: Consumer, partitions: Partitions) -> None:
         """Before these partitions go: drop what is not on its way, wait for what is, commit."""
         self._batch = _without(self._batch, partitions)
-        deadline_s = self._clock.monotonic_s() + within_s
+        deadline_s = self._clock.monotonic_s() + self._drain_s
         while self._under_way and (left_s := deadline_s - self._clock.monotonic_s()) > 0:
             self._handle(self._writer.results(min(left_s, 0.1)), consumer)
         going = {p: offset for p, offset in self.committed.items() if p in partitions}
@@ -99,11 +106,13 @@ class Pipeline:
         held = False
         stalled_s = self._clock.monotonic_s() + _STALL_S
         while self._under_way >= _BATCHES_AHEAD and self._is_full() and not stop.is_set():
+            self._health.beat()
             self._handle(self._writer.results(0.1), consumer)
-            if self._clock.monotonic_s() > stalled_s and self._is_full():
-                consumer.hold()
+            if self._clock.monotonic_s() > stalled_s:
+                if not held:
+                    log.warning("polling_goes_on", because="the batch before is not written yet")
                 held = True
-                consumer.read(1, 0.0)
+                consumer.hold(0.1)
         if self._is_full():
             self._send()
         if held:

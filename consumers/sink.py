@@ -33,9 +33,10 @@ from consumers.writer import Writer
 
 log = structlog.get_logger()
 
-_STATISTICS_MS: Final = 5_000
-_LEAVE_S: Final = 3.0
-"""What of the time for stopping is kept for leaving the group."""
+_STATISTICS_MS: Final = 1_000
+_LEAVE_S: Final = 4.0
+"""What of the time for stopping is kept for leaving the group and closing connections."""
+_CLOSE_S: Final = 1.0
 
 
 def run(settings: Settings) -> None:
@@ -52,7 +53,9 @@ def run(settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
     _check_database(settings)
     with ExitStack() as stack:
-        pool = stack.enter_context(_pool(settings))
+        pool = _pool(settings)
+        pool.open()
+        stack.callback(pool.close, _CLOSE_S)
         admin = AdminClient(client_options(settings.kafka))
         writer = _writer(settings, pool, admin, clock)
         pipeline = Pipeline(writer, settings.sink, health, clock)
@@ -78,10 +81,10 @@ def run(settings: Settings) -> None:
         log.info("sink_started", group=settings.sink.group_id, topic=settings.kafka.events_topic)
         try:
             pipeline.run(consumer, stop)
-            pipeline.drain(consumer, consumer.assigned, settings.sink.shutdown_s - _LEAVE_S)
+            pipeline.finish(consumer, settings.sink.shutdown_s - _LEAVE_S)
         finally:
             health.stopping()
-            writer.stop(timeout_s=1.0)
+            writer.stop(_CLOSE_S)
     log.info("sink_stopped")
 
 

@@ -37,7 +37,7 @@ _TABLE: Final[dict[type[Refusal], _Problem]] = {
     delivery.Unauthenticated: _Problem(
         HTTPStatus.UNAUTHORIZED, "The delivery does not prove where it comes from."
     ),
-    delivery.TooSlow: _Problem(HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive in time."),
+    delivery.Incomplete: _Problem(HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive, or not in time."),
     delivery.TooLarge: _Problem(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The delivery is larger than is taken here."
     ),

@@ -4,7 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
-from producers.delivery import Headers, TooLarge, TooSlow
+from granian.rsgi import (  # type: ignore[attr-defined]  # re-exported without saying so
+    ProtocolClosed,
+    ProtocolError,
+)
+
+from producers.delivery import Headers, Incomplete, TooLarge
 
 
 class Incoming(Protocol):
@@ -39,7 +44,7 @@ class BodyReader:
 
         Raises:
             TooLarge: It is, or says it is, longer than the limit.
-            TooSlow: It did not arrive in time.
+            Incomplete: It did not arrive in time, or its sender has hung up.
         """
         announced = headers.get("content-length")
         if announced is not None and int(announced) > self._limit_bytes:  # hyper takes digits only
@@ -48,11 +53,13 @@ class BodyReader:
         self._since_s[task] = self._loop.time()
         try:
             return await (incoming() if announced is not None else self._read_stream(incoming))
+        except (ProtocolClosed, ProtocolError):
+            raise Incomplete from None
         except asyncio.CancelledError:
             if task is None or task not in self._late:
                 raise  # somebody else's wish
             task.uncancel()
-            raise TooSlow from None
+            raise Incomplete from None
         finally:
             del self._since_s[task]
             if self._late and task is not None:

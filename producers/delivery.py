@@ -61,8 +61,8 @@ class TooLarge(Refusal):
     """More bytes than the relay, or Kafka, takes."""
 
 
-class TooSlow(Refusal):
-    """The body did not arrive in time."""
+class Incomplete(Refusal):
+    """The body did not arrive, or not in time."""
 
 
 class InvalidDelivery(Refusal):

@@ -8,6 +8,7 @@ from typing import Any
 
 from granian.constants import HTTPModes
 from granian.http import HTTP1Settings
+from granian.log import LogLevels
 from granian.net import SocketSpec  # type: ignore[attr-defined]  # re-exported without saying so
 from granian.server.embed import Server
 
@@ -30,10 +31,10 @@ class Listener:
 
     def __init__(self, web: Web, http: HttpSettings) -> None:
         self._host = http.host
-        _refuse_taken(http.host, http.port)
+        address = _free_address(http.host, http.port)
         self._server = _Server(
             web,
-            address=http.host,
+            address=address,  # Granian takes numbers only
             port=http.port,
             http=HTTPModes.http1,
             websockets=False,
@@ -43,6 +44,7 @@ class Listener:
                 header_read_timeout=int(http.header_timeout_s * 1_000), max_buffer_size=http.max_header_bytes
             ),
             log_dictconfig=GRANIAN_LOGGING,
+            log_level=LogLevels.error,  # the rest is chatter, and that embedding is young is known
         )
         self._server.opened = asyncio.Event()
         self._serving: asyncio.Task[None] | None = None
@@ -95,13 +97,14 @@ class _Server(Server):
         self.opened.set()
 
 
-def _refuse_taken(host: str, port: int) -> None:
-    """Fail on a port that is taken: Granian would share it with its owner without a word (SO_REUSEPORT)."""
+def _free_address(host: str, port: int) -> str:
+    """The numeric address; fails on a port that is taken, which Granian would share without a word."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
-            probe.listen(1)
+            probe.listen(1)  # without SO_REUSEPORT, so that an owner of the port is noticed
+            return str(address[0])
     except OSError as error:
         raise SettingsError(f"can't listen on {host} port {port}: {error.strerror}") from error

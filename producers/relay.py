@@ -74,6 +74,8 @@ async def _serve(settings: Settings, clock: Clock) -> ExitCode:
             pipeline.flush_ages()
             await asyncio.wait({ending}, timeout=_TURN_S)
         health.stopping()
+        if ending.result() is not None:
+            publisher.give_up()  # nothing that waits can be acknowledged any more
         await _drain(web, listener, publisher, settings.relay.shutdown_s)
         pipeline.flush_ages()
     if (reason := ending.result()) is not None:

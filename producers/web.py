@@ -91,11 +91,11 @@ class Web:
         self._pipeline, self._health = pipeline, health
         self._bodies = BodyReader(max_body_bytes, timeout_s)
         self._log_successes = log_successes
-        self._ids = (f"{os.urandom(8).hex()}{number:08x}" for number in itertools.count(1))
+        prefix = os.urandom(8).hex()  # once: it lets go of the interpreter's lock, which others then take
+        self._ids = (f"{prefix}{number:08x}" for number in itertools.count(1))
         self._stopping = False
         self._in_flight = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._idle = asyncio.Event()  # only of use once it is stopping
 
     async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
         """Answer one request."""
@@ -106,7 +106,6 @@ class Web:
             request_id = next(self._ids)
         intake = self._routes.get(scope.path)
         self._in_flight += 1
-        self._idle.clear()
         try:
             if intake is not None and scope.method == "POST":
                 answer = await self._deliver(intake, headers, exchange, request_id)
@@ -116,7 +115,7 @@ class Web:
             exchange.response_bytes(answer.status, sent, answer.body)
         finally:
             self._in_flight -= 1
-            if not self._in_flight:
+            if self._stopping and not self._in_flight:
                 self._idle.set()
         self._note(scope, intake, answer.status, request_id, time.perf_counter() - started_s)
 
@@ -127,6 +126,8 @@ class Web:
     async def stop(self, timeout_s: float) -> bool:
         """Refuse what comes from now on, and wait until all else is answered; False if it takes too long."""
         self._stopping = True
+        if not self._in_flight:
+            return True
         try:
             await asyncio.wait_for(self._idle.wait(), timeout_s)
         except TimeoutError:

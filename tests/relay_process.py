@@ -6,15 +6,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+import uuid
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import httpx
 from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from tests.deliveries import API_KEY, SIGNING_KEY
+from tests.eventually import eventually
 
 SOURCES = {
     "asleep": {
@@ -26,31 +30,21 @@ SOURCES = {
     },
     "plain": {"vendor": "generic", "tenant": "ours", "schemes": [{"scheme": "none"}]},
 }
-T = TypeVar("T")
-OURS = ("__", "DB_", "API_", "ASLEEP_", "LOG_", "ENABLE_")
-
-
-def eventually(claim: Callable[[], T], within_s: float = 15.0) -> T:
-    """The first true value of a claim."""
-    deadline_s = time.monotonic() + within_s
-    while not (value := claim()):
-        assert time.monotonic() < deadline_s, f"not true within {within_s} s"
-        time.sleep(0.02)
-    return value
+INHERITED = ("PATH", "HOME", "LANG", "PYTHONPATH", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
+ROOT = Path(__file__).parents[1]
 
 
 class RelayProcess:
     """One running relay."""
 
     def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
-        inherited = {
-            name: text for name, text in os.environ.items() if not any(part in name for part in OURS)
-        }
+        inherited = {name: text for name, text in os.environ.items() if name in INHERITED}
+        path = os.pathsep.join([str(ROOT), *filter(None, [inherited.get("PYTHONPATH")])])
         self._log = directory / "relay.log"
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "session_relay.cli", "relay"],
-                env={**inherited, **settings},
+                env={**inherited, "PYTHONPATH": path, **settings},
                 cwd=directory,
                 stderr=log,
             )
@@ -102,10 +96,19 @@ class RelayProcess:
             wanted = {"event": event, **fields}
             return next((line for line in self.lines() if wanted.items() <= line.items()), None)
 
-        return eventually(found)
+        line = eventually(found)
+        assert line is not None
+        return line
 
-    def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> httpx.Response:
-        return self.client.post(f"{self.url}{path}", content=body, headers=headers)
+    def post(
+        self, path: str, body: bytes, headers: Mapping[str, str | bytes] | None = None
+    ) -> httpx.Response:
+        sent = [
+            (name, text.encode() if isinstance(text, str) else text) for name, text in (headers or {}).items()
+        ]
+        return self.client.post(
+            f"{self.url}{path}", content=body, headers=[(name.encode(), text) for name, text in sent]
+        )
 
     def is_ready(self) -> bool:
         return self.client.get(f"{self.url}/readyz").status_code == 200
@@ -119,6 +122,15 @@ class RelayProcess:
     def stop(self, signum: signal.Signals = signal.SIGTERM, within_s: float = 15.0) -> int:
         self.process.send_signal(signum)
         return self.process.wait(within_s)
+
+
+def new_topic(kafka: str) -> str:
+    """A fresh topic of three partitions, for tests that share one relay."""
+    name = f"relay-{uuid.uuid4()}"
+    admin = AdminClient({"bootstrap.servers": kafka})  # kept: its end would end what it does
+    (created,) = admin.create_topics([NewTopic(name, 3, 1)]).values()
+    created.result()
+    return name
 
 
 def records(kafka: str, topic: str) -> list[Message]:

@@ -14,7 +14,6 @@ import psycopg
 from config.errors import Unavailable
 from config.migrations.check import connect, pending
 from config.migrations.files import Migration, migrations
-from config.migrations.run import run
 
 LOCK_KEY: Final = 0x5E55_104E_1A7
 """The advisory lock's number: ours alone by choice, as Postgres keeps no names for them."""
@@ -54,6 +53,8 @@ def migrate(
         _take_lock(lock, lock_within_s)
         todo = to_apply(pending(lock, known), before_deploy_only=before_deploy_only)
         if todo:
+            from config.migrations.run import run  # noqa: PLC0415 - alembic takes a second that no role should pay
+
             run(database_url, known, todo, lock=lock, table_within_s=table_within_s)
     return [migration.name for migration in todo]
 

@@ -114,9 +114,8 @@ def test_json_that_is_no_event_is_refused_with_problems(vendor: str, body: bytes
     assert refused.value.problems
 
 
-@pytest.mark.parametrize("place", ["value", "name", "deep"])
-def test_what_postgres_cannot_hold_is_refused_wherever_it_hides(vendor: str, place: str) -> None:
-    nul = {"value": {"x": "a\x00"}, "name": {"a\x00b": 1}, "deep": {"x": [{"y": ["a\x00"]}]}}[place]
+@pytest.mark.parametrize("nul", [{"x": "a\x00"}, {"a\x00b": 1}, {"x": [{"y": ["a\x00"]}]}])
+def test_what_postgres_cannot_hold_is_refused_wherever_it_hides(vendor: str, nul: dict[str, Any]) -> None:
     with pytest.raises(InvalidDelivery) as refused:
         read(vendor, as_body(GOOD[vendor] | nul))
     assert len(refused.value.problems) == 1

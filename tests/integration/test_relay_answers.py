@@ -1,13 +1,14 @@
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 
 from config.embedded.services import EmbeddedServices
 from tests.deliveries import SESSION, USER, as_body, asleep_inference, asleep_session, generic_session, signed
-from tests.relay_process import RelayProcess, eventually
+from tests.eventually import eventually
+from tests.relay_process import RelayProcess, new_topic
 
 pytestmark = pytest.mark.integration
 GOOD = as_body(asleep_inference())
@@ -18,13 +19,13 @@ JSON = {"content-type": "application/json"}
 def relay(services: EmbeddedServices, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
     kafka = services.addresses.kafka_bootstrap_servers
     directory = tmp_path_factory.mktemp("relay")
-    with RelayProcess.running(directory, kafka, "relay-answers", RELAY__MAX_BODY_BYTES="20000") as running:
+    with RelayProcess.running(directory, kafka, new_topic(kafka), RELAY__MAX_BODY_BYTES="20000") as running:
         eventually(running.is_ready)
         yield running
 
 
 def problem(
-    relay: RelayProcess, path: str, body: bytes, headers: dict[str, str]
+    relay: RelayProcess, path: str, body: bytes, headers: Mapping[str, str | bytes]
 ) -> tuple[int, dict[str, Any]]:
     answer = relay.post(path, body, headers)
     assert answer.headers["content-type"] == "application/problem+json"
@@ -60,7 +61,7 @@ def test_every_spelling_is_acknowledged_with_its_event_id(
 )
 def test_every_cause_of_401_has_one_body(relay: RelayProcess, headers: dict[str, str]) -> None:
     sent = {**signed(GOOD), **headers} if headers else JSON
-    status, told = problem(relay, "/webhooks/asleep", GOOD, {k: v.encode() for k, v in sent.items()})  # type: ignore[misc]  # bytes on purpose
+    status, told = problem(relay, "/webhooks/asleep", GOOD, {k: v.encode() for k, v in sent.items()})
     assert (status, told["title"]) == (401, "Unauthorized")
     del told["request_id"]
     assert told == {
@@ -98,7 +99,7 @@ def test_another_user_in_the_header_is_422(relay: RelayProcess) -> None:
 
 
 def test_a_user_id_that_no_header_can_carry_is_422(relay: RelayProcess) -> None:
-    assert problem(relay, "/webhooks/asleep", GOOD, signed(GOOD) | {"x-user-id": USER.encode()})[0] == 422  # type: ignore[dict-item]  # bytes on purpose
+    assert problem(relay, "/webhooks/asleep", GOOD, signed(GOOD) | {"x-user-id": USER.encode()})[0] == 422
 
 
 def test_an_unknown_event_is_accepted(relay: RelayProcess) -> None:
@@ -184,7 +185,7 @@ def test_a_sane_request_id_is_kept(relay: RelayProcess, sane: str) -> None:
 @pytest.mark.parametrize("odd", ["", "a b", "x" * 129, "ümlaut"])
 def test_any_other_request_id_is_replaced(relay: RelayProcess, odd: str) -> None:
     headers = signed(GOOD) | {"x-request-id": odd.encode()}
-    given = relay.post("/webhooks/asleep", GOOD, headers).headers["x-request-id"]  # type: ignore[arg-type]  # bytes on purpose
+    given = relay.post("/webhooks/asleep", GOOD, headers).headers["x-request-id"]
     assert given != odd
     assert re.fullmatch(r"[0-9a-f]{16,}", given)
 

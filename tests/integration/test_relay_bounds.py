@@ -8,7 +8,8 @@ import pytest
 
 from config.embedded.services import EmbeddedServices
 from tests.deliveries import as_body, generic_session
-from tests.relay_process import RelayProcess, eventually
+from tests.eventually import eventually
+from tests.relay_process import RelayProcess, new_topic
 
 pytestmark = pytest.mark.integration
 BODY = as_body(generic_session())
@@ -19,7 +20,8 @@ START = b"POST /webhooks/plain HTTP/1.1\r\nhost: relay\r\n"
 def relay(services: EmbeddedServices, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
     bounds = {"HTTP__HEADER_TIMEOUT_S": "0.5", "REQUEST_TIMEOUT": "0.5", "MAX_CONNECTIONS": "4"}
     kafka = services.addresses.kafka_bootstrap_servers
-    with RelayProcess.running(tmp_path_factory.mktemp("relay"), kafka, "relay-bounds", **bounds) as running:
+    directory, topic = tmp_path_factory.mktemp("relay"), new_topic(kafka)
+    with RelayProcess.running(directory, kafka, topic, **bounds) as running:
         eventually(running.is_ready)
         yield running
 

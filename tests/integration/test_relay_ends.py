@@ -1,13 +1,15 @@
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from config.embedded.services import EmbeddedServices
 from tests.deliveries import as_body, generic_session
-from tests.relay_process import RelayProcess, eventually, records
+from tests.eventually import eventually
+from tests.relay_process import RelayProcess, records
 
 pytestmark = pytest.mark.integration
 BODY = as_body(generic_session())
@@ -74,8 +76,6 @@ def test_a_relay_without_a_source_says_what_to_set(tmp_path: Path) -> None:
 
 
 def test_help_says_what_it_does_with_an_example() -> None:
-    import sys
-
     done = subprocess.run(
         [sys.executable, "-m", "session_relay.cli", "relay", "--help"],
         capture_output=True,

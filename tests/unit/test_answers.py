@@ -10,7 +10,7 @@ from schemas.codec import Problem
 EXPECTED: dict[type[Refusal], int] = {
     delivery.NotJson: 400,
     delivery.Unauthenticated: 401,
-    delivery.TooSlow: 408,
+    delivery.Incomplete: 408,
     delivery.TooLarge: 413,
     delivery.UnsupportedMedia: 415,
     delivery.InvalidDelivery: 422,

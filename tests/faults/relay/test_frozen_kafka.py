@@ -10,7 +10,8 @@ import pytest
 from config.embedded.services import EmbeddedServices
 from schemas.codec import decode
 from tests.deliveries import as_body, generic_session
-from tests.relay_process import RelayProcess, eventually, records
+from tests.eventually import eventually
+from tests.relay_process import RelayProcess, records
 
 pytestmark = pytest.mark.faults
 DEADLINE_S = 2.0

@@ -1,0 +1,64 @@
+"""Postgres answers, but slowly: the sink waits for it and stays in its group."""
+
+import random
+import signal
+
+import psycopg
+import pytest
+from confluent_kafka.admin import AdminClient
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from tests.events import history
+from tests.eventually import eventually
+from tests.proxy import Proxy
+from tests.sink_rig import SinkRig
+
+pytestmark = [pytest.mark.integration, pytest.mark.faults]
+
+WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+IN_TRANSACTION = (
+    "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL"
+    " AND pid <> pg_backend_pid()"
+)
+
+
+@pytest.mark.timeout(120)
+def test_a_write_that_waits_longer_than_polling_may_stand_still_loses_nothing(
+    rig: SinkRig, admin: AdminClient
+) -> None:
+    """Method: a lock on the table for longer than the sink fills its batches, then for its stall limit."""
+    log = history(random.Random(4), 1_500, sessions=80)
+    rig.publish(log)
+    with psycopg.connect(rig.database_url) as holder:
+        holder.execute("LOCK TABLE sessions IN EXCLUSIVE MODE")
+        sink = rig.start(SINK__BATCH_ROWS="100", DB__LOCK_TIMEOUT_S="60", DB__STATEMENT_TIMEOUT_S="90")
+        eventually(lambda: rig.query(WAITING))
+        eventually(lambda: "polling_goes_on" in rig.log_of(sink), within_s=30)
+        assert rig.done() == 0
+    rig.wait_until_done(len(log))
+    rig.assert_as_expected(log)
+    assert rig.log_of(sink).count("partitions_assigned") == 1
+    members = admin.describe_consumer_groups([rig.topic])[rig.topic].result(10).members
+    assert len(members) == 1
+
+
+@pytest.mark.timeout(60)
+def test_sigterm_ends_the_sink_in_time_though_postgres_says_nothing_any_more(rig: SinkRig) -> None:
+    """Method: a wire so slow that nothing arrives, SIGTERM in the middle of a batch."""
+    log = history(random.Random(6), 400)
+    told = conninfo_to_dict(rig.database_url)
+    with Proxy(str(told["host"]), int(str(told["port"]))) as proxy:
+        through = make_conninfo(rig.database_url, host="127.0.0.1", port=proxy.port)
+        rig.publish(log[:1])
+        sink = rig.start(DATABASE_URL=through)
+        rig.wait_until_done(1)
+        proxy.bytes_per_s = 10
+        rig.publish(log[1:])
+        eventually(lambda: rig.query(IN_TRANSACTION), within_s=10)
+        sink.send_signal(signal.SIGTERM)
+        assert sink.wait(11) == 0
+    rig.assert_accounted()
+    rig.start()
+    rig.wait_until_done(len(log))
+    rig.assert_as_expected(log)
