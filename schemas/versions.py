@@ -19,8 +19,8 @@ class Version:
     schema_id: int
     text: str
     """The file's own text, as other readers should get it."""
-    writing: dict[str, Any]
-    """Parsed for encoding: logical types left out, since events carry plain microseconds."""
+    parsed: dict[str, Any]
+    """Parsed, logical types left out, since events carry plain microseconds."""
     reading: dict[str, Any]
     """Parsed for strict decoding, see `_by_index`."""
 
@@ -61,7 +61,7 @@ def _load() -> dict[int, Version]:
         text = (room / "session_event" / f"{number}.avsc").read_text("utf-8")
         parsed: Any = fastavro.parse_schema(_without(json.loads(text), "logicalType", "doc"))
         versions[int(number)] = Version(
-            number=int(number), schema_id=entry["id"], text=text, writing=parsed, reading=_by_index(parsed)
+            number=int(number), schema_id=entry["id"], text=text, parsed=parsed, reading=_by_index(parsed)
         )
     return versions
 
