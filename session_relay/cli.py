@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from config.errors import RelayError
-from session_relay.commands import config as config_command, simulate, up
-from session_relay.commands import migrate, relay, services, sink, topics
+from session_relay.commands import config as config_command
+from session_relay.commands import migrate, relay, services, simulate, sink, topics, up
 
 app = typer.Typer(
     name="session-relay",

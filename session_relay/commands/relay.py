@@ -9,11 +9,11 @@ from producers import relay
 def command() -> None:
     """Take signed webhooks, and answer 200 once Kafka has them safely.
 
-    Listens on API_HOST and API_PORT for POST /webhooks/SOURCE; metrics and health are on METRICS__RELAY_PORT.
-    It starts without Kafka and answers 503 until Kafka is there. SIGTERM and SIGINT end it when what is
-    under way is answered.
+    POST /webhooks/SOURCE on API_HOST and API_PORT; metrics and health on
+    METRICS__RELAY_PORT. Starts without Kafka, and answers 503 until it is there.
+    SIGTERM and SIGINT end it once what is under way is answered.
 
-    Example: ASLEEP_API_KEY=… KAFKA__BOOTSTRAP_SERVERS=localhost:9092 session-relay relay
+    Example: ASLEEP_API_KEY=… session-relay relay
     """
     tree = settings.load("relay")
     logs.configure(tree.app, "relay")

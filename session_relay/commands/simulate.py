@@ -70,7 +70,7 @@ def command(  # noqa: PLR0913 - each is one option of the command
         manner=Manner(connections=connections, rate=rate, patience_s=patience_s),
         nights=nights,
     )
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     ledger, tally = standalone.send(order, console)
     found = standalone.check(database_url, ledger, tenant, within_s) if database_url else None
     _tell(console, ledger, tally, found)

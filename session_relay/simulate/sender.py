@@ -7,8 +7,8 @@ import json
 import ssl
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, fields
+from typing import Final, Self
 
 import httpx
 import stamina
@@ -67,6 +67,10 @@ class Tally:
     unsettled: int = 0
     """Deliveries given up on without an answer that settles them."""
     refused: int = 0
+
+    def __add__(self, other: Self) -> Self:
+        """Both together."""
+        return type(self)(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
 
 
 class _Unsettled(Exception):

@@ -10,6 +10,7 @@ from random import Random
 from typing import Final
 
 import psycopg
+import stamina
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -57,6 +58,7 @@ def send(order: Order, console: Console) -> tuple[Ledger, Tally]:
     source = nights.from_file(order.nights) if order.nights else nights.drawn(Random(order.seed))  # noqa: S311 - repeatable nights, not a secret
     plan = Plan(seed=order.seed, run=order.run, now=datetime.now(UTC), sources=tuple(order.credentials))
     ledger = Ledger()
+    stamina.instrumentation.set_on_retry_hooks([])  # retries are counted, not logged one by one
     sender = Sender(order.url, order.credentials, ledger, order.manner)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:

@@ -21,10 +21,13 @@ class View:
 
     addresses: Mapping[str, str]
     phase: str = "starting"
+    trouble: str = ""
+    """Why the standing is not that of this moment."""
     tally: Tally = field(default_factory=Tally)
     standing: Standing | None = None
     started_s: float = field(default_factory=time.monotonic)
-    sending_since_s: float | None = None
+    _round_began: tuple[float, int] | None = None
+    """When the present round began, and what had been acknowledged by then."""
 
     @property
     def elapsed_s(self) -> float:
@@ -51,10 +54,15 @@ class View:
             "elapsed": f"{self.elapsed_s:,.0f} s",
         }
 
+    def round_begins(self) -> None:
+        """From now on the rate is that of a new round."""
+        self._round_began = time.monotonic(), self.tally.acknowledged
+
     def _rate(self) -> float:
-        if self.sending_since_s is None:
+        if self._round_began is None:
             return 0.0
-        return self.tally.acknowledged / max(0.1, time.monotonic() - self.sending_since_s)
+        began_s, already = self._round_began
+        return (self.tally.acknowledged - already) / max(0.1, time.monotonic() - began_s)
 
 
 class Board:
@@ -95,9 +103,12 @@ class Board:
             self._told_s, self._told = time.monotonic(), self._view.phase
             figures = ", ".join(f"{name} {value}" for name, value in self._view.figures().items())
             self._console.print(f"{self._view.phase}: {figures}", soft_wrap=True)
+            if self._view.trouble:
+                self._console.print(self._view.trouble, soft_wrap=True, markup=False)
 
     def _table(self) -> Table:
         table = Table(title=f"Session Relay: {self._view.phase}", show_header=False, title_justify="left")
+        table.caption = self._view.trouble or None
         table.add_column(style="bold", no_wrap=True)
         table.add_column(justify="right", min_width=10)
         table.add_column(style="bold", no_wrap=True)

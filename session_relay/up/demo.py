@@ -1,7 +1,9 @@
 """The demo: services, roles, traffic, table; and at the end the question whether all of it is true."""
 
 import asyncio
+import errno
 import fcntl
+import os
 import signal
 import time
 from collections.abc import Iterator, Sequence
@@ -11,6 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
+import stamina
 from rich.console import Console
 
 from config.embedded.services import Addresses, EmbeddedServices
@@ -21,7 +24,7 @@ from config.topics import apply_topics
 from session_relay.simulate.sender import Manner
 from session_relay.up.board import Board, View
 from session_relay.up.observer import Observer
-from session_relay.up.roles import Role
+from session_relay.up.roles import Role, RoleDied
 from session_relay.up.rounds import Rounds, Traffic
 from session_relay.up.setting import Setting
 
@@ -29,6 +32,8 @@ _LATER_COUNT: Final = 200
 _LATER_MANNER: Final = Manner(connections=4, rate=5.0)
 """After the first round traffic goes on slowly, so that there is something to watch."""
 _REFRESH_S: Final = 0.4
+_TRIES: Final = 3
+_PORT_TAKEN: Final = os.strerror(errno.EADDRINUSE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +64,7 @@ def run(options: Options) -> ExitCode:
         RelayError: Something could not be started, or a role died.
     """
     console = Console(stderr=options.as_json, highlight=False)
+    stamina.instrumentation.set_on_retry_hooks([])  # retries are counted in the table
     try:
         with _sigterm_as_sigint(), _alone(options.state_dir):
             return _run(options, console)
@@ -69,7 +75,6 @@ def run(options: Options) -> ExitCode:
 
 def _run(options: Options, console: Console) -> ExitCode:
     started_s = time.monotonic()
-    setting = Setting.drawn()
     with ExitStack() as stack:
         console.print(f"Services in {options.state_dir}:", markup=False)
         services = EmbeddedServices.running(
@@ -80,9 +85,7 @@ def _run(options: Options, console: Console) -> ExitCode:
         migrate(addresses.database_url)
         apply_topics(kafka)
         console.print(f"Services are up after {time.monotonic() - started_s:.1f} s; starting relay and sink.")
-        roles = [stack.enter_context(role) for role in _roles(setting, addresses, options.state_dir)]
-        for role in roles:
-            role.wait_ready()
+        setting, roles = _ready_roles(stack, addresses, options.state_dir)
         observer = stack.enter_context(Observer(kafka, addresses.database_url, setting.tenant))
         view = View(_open_these(setting, addresses, options.state_dir), started_s=started_s)
         if not console.is_terminal:
@@ -92,12 +95,30 @@ def _run(options: Options, console: Console) -> ExitCode:
         return asyncio.run(_watched(options, console, Rounds(setting, observer, view), board, roles))
 
 
+def _ready_roles(stack: ExitStack, addresses: Addresses, state_dir: Path) -> tuple[Setting, list[Role]]:
+    """Start the roles; on other ports if somebody took one between its choice and its use."""
+    for left in reversed(range(_TRIES)):
+        setting = Setting.drawn()
+        with ExitStack() as trial:
+            roles = [trial.enter_context(role) for role in _roles(setting, addresses, state_dir)]
+            try:
+                for role in roles:
+                    role.wait_ready()
+            except RoleDied as died:
+                if _PORT_TAKEN not in str(died) or not left:
+                    raise
+            else:
+                stack.enter_context(trial.pop_all())
+                return setting, roles
+    raise AssertionError("the last try either returned or raised")
+
+
 def _roles(setting: Setting, addresses: Addresses, state_dir: Path) -> Iterator[Role]:
     """The sink first: roles end in the other order, so the relay stops while the sink still reads."""
     logs = state_dir / "logs"
     logs.mkdir(exist_ok=True)
     for name in ("sink", "relay"):
-        yield Role(name, setting.environment(addresses), logs, f"{setting.sidecar_url(name)}/readyz")
+        yield Role(name, setting.environment(name, addresses), logs, f"{setting.sidecar_url(name)}/readyz")
 
 
 def _open_these(setting: Setting, addresses: Addresses, state_dir: Path) -> dict[str, str]:

@@ -70,7 +70,8 @@ class Observer:
         self._tenant = tenant
         self._group = SinkSettings().group_id
         self._admin = AdminClient(client_options(kafka, logger=SILENT))
-        self._connection = psycopg.connect(database_url, autocommit=True, connect_timeout=5)
+        self._database_url = database_url
+        self._connection: psycopg.Connection[Any] | None = None
 
     def standing(self) -> Standing:
         """Read the accounts first and the log's ends after them, so that a lag is never too small.
@@ -82,7 +83,7 @@ class Observer:
             accounts, stored = self._accounts()
             first, end = self._offsets(_EARLIEST), self._offsets(_LATEST)
         except (KafkaException, TimeoutError, psycopg.OperationalError) as error:
-            raise Unavailable(f"The demo can't see what became of its events: {error}") from error
+            raise Unavailable(f"It can't be seen now what became of the events: {error}") from error
         reached = first | {account["partition"]: account["next_offset"] for account in accounts}
         return Standing(
             records=sum(end.values()),
@@ -94,19 +95,26 @@ class Observer:
 
     @property
     def connection(self) -> psycopg.Connection[Any]:
-        """The connection that it reads by; autocommits."""
+        """The connection that it reads by, a new one where there is none or it is broken; autocommits.
+
+        Raises:
+            psycopg.OperationalError: There is none to be had.
+        """
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(self._database_url, autocommit=True, connect_timeout=5)
         return self._connection
 
     def __enter__(self) -> Self:
-        """Nothing to do: made is connected."""
+        """Nothing to do: it connects when it is asked."""
         return self
 
     def __exit__(self, *_: object) -> None:
         """Close the connection."""
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
 
     def _accounts(self) -> tuple[list[dict[str, Any]], int]:
-        with self._connection.cursor(row_factory=dict_row) as cursor:
+        with self.connection.cursor(row_factory=dict_row) as cursor:
             cursor.execute(_ACCOUNTS, (self._group, self._topic))
             accounts = cursor.fetchall()
             cursor.execute("SELECT count(*) AS rows FROM sessions WHERE tenant = %s", (self._tenant,))

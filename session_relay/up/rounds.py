@@ -1,6 +1,7 @@
 """Rounds of traffic: each is sent, waited for until the sink has taken all of it, and compared."""
 
 import asyncio
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,19 +10,19 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from config.errors import RelayError
+from config.errors import RelayError, Unavailable
 from session_relay.simulate import nights
 from session_relay.simulate.compare import compare
 from session_relay.simulate.ledger import Ledger
 from session_relay.simulate.nights import Night
-from session_relay.simulate.sender import Manner, Sender
+from session_relay.simulate.sender import Manner, Sender, Tally
 from session_relay.simulate.traffic import Plan
 from session_relay.up.board import View
 from session_relay.up.observer import Observer, Standing
 from session_relay.up.setting import Setting
 from session_relay.up.verdict import Verdict, judge
 
-_STUCK_AFTER_S: Final = 30.0
+_STUCK_AFTER_S: Final = 40.0
 """A sink that takes nothing for so long while records wait is not only slow."""
 _LOOK_EVERY_S: Final = 0.3
 
@@ -67,13 +68,24 @@ class Rounds:
         self._observer = observer
         self._view = view
         self._turn = asyncio.Lock()  # the observer's connection is one thread's at a time
-        self._before: Standing | None = None
+        self._start: Standing | None = None
+        self._earlier, self._current = Tally(), Tally()
 
-    async def look(self) -> Standing:
-        """Read the standing now, and show what this round gained."""
-        async with self._turn:
-            standing = await asyncio.to_thread(self._observer.standing)
-        self._view.standing = standing.since(self._before) if self._before else standing
+    async def look(self) -> Standing | None:
+        """Read the standing now, and show what all rounds gained so far; None where it can't be read.
+
+        An outage is what the path has to survive, so it ends nothing here either.
+        """
+        self._view.tally = self._earlier + self._current
+        try:
+            async with self._turn:
+                standing = await asyncio.to_thread(self._observer.standing)
+        except Unavailable as error:
+            self._view.trouble = str(error)
+            return None
+        self._view.trouble = ""
+        if self._start:
+            self._view.standing = standing.since(self._start)
         return standing
 
     async def send(self, traffic: Traffic, number: int) -> Verdict:
@@ -84,12 +96,14 @@ class Rounds:
         Raises:
             RelayError: It had not even taken what was there before.
         """
-        self._before = await self._caught_up("waiting for the sink to take what was there before")
-        if self._before.lag:
-            raise RelayError(f"The sink takes nothing, though {self._before.lag} records wait.")
+        before = await self._caught_up("waiting for the sink to take what was there before")
+        if before.lag:
+            raise RelayError(f"The sink takes nothing, though {before.lag} records wait.")
+        self._start = self._start or before
         ledger = Ledger()
         sender = Sender(self._setting.relay_url, self._setting.credentials, ledger, traffic.manner)
-        self._view.tally, self._view.sending_since_s = sender.tally, time.monotonic()
+        self._earlier, self._current = self._earlier + self._current, sender.tally
+        self._view.round_begins()
         self._view.phase = f"round {number}: sending {traffic.count:,} deliveries"
         await sender.run(self._plan(traffic, number).lanes(traffic.source(number), traffic.count))
         standing = await self._caught_up(f"round {number}: waiting for the sink")
@@ -97,7 +111,7 @@ class Rounds:
             comparison = await asyncio.to_thread(
                 compare, self._observer.connection, ledger, self._setting.tenant
             )
-        gained = standing.since(self._before)
+        gained = standing.since(before)
         return judge(ledger, sender.tally, gained, comparison, self._view.elapsed_s)
 
     def _plan(self, traffic: Traffic, number: int) -> Plan:
@@ -106,13 +120,20 @@ class Rounds:
         return Plan(seed=traffic.seed + number, run=run, now=datetime.now(UTC), sources=sources)
 
     async def _caught_up(self, phase: str) -> Standing:
-        """Wait until the sink has accounted for every record in the topic, or has stopped doing so."""
+        """Wait until the sink has accounted for every record in the topic, or has stopped doing so.
+
+        Raises:
+            Unavailable: Kafka or Postgres does not answer for so long.
+        """
         self._view.phase = phase
-        least, since_s = None, time.monotonic()
-        while (standing := await self.look()).lag:
-            if least is None or standing.lag < least:
+        least, since_s = math.inf, time.monotonic()
+        while True:
+            standing = await self.look()
+            if standing and standing.lag < least:
                 least, since_s = standing.lag, time.monotonic()
-            elif time.monotonic() - since_s > _STUCK_AFTER_S:
-                break
+            stuck = time.monotonic() - since_s > _STUCK_AFTER_S
+            if standing and (stuck or not standing.lag):
+                return standing
+            if stuck:
+                raise Unavailable(self._view.trouble)
             await asyncio.sleep(_LOOK_EVERY_S)
-        return standing

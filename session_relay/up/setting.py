@@ -14,6 +14,8 @@ from session_relay.simulate.sender import Credentials
 _HOST: Final = "127.0.0.1"
 _PORTS: Final = (8080, 9101, 9102)
 """The relay's public port and the sidecars' of relay and sink, taken where they are free."""
+_SINK: Final = {"KAFKA__OPTIONS": json.dumps({"session.timeout.ms": 8_000})}
+"""For so long, not for 45 s, the sink of a demo that was killed holds its partitions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +61,12 @@ class Setting:
         port = {"relay": self.relay_sidecar_port, "sink": self.sink_sidecar_port}[role]
         return f"http://{_HOST}:{port}"
 
-    def environment(self, addresses: Addresses) -> dict[str, str]:
-        """The roles' settings."""
-        return addresses.environment() | {
+    def environment(self, role: str, addresses: Addresses) -> dict[str, str]:
+        """A role's settings."""
+        return addresses.environment() | self._own() | (_SINK if role == "sink" else {})
+
+    def _own(self) -> dict[str, str]:
+        return {
             "API_HOST": _HOST,
             "API_PORT": str(self.relay_port),
             "METRICS__HOST": _HOST,

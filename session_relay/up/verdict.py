@@ -62,7 +62,7 @@ class Verdict:
         )
         kinds = Counter(self.differences)
         for text, count in kinds.most_common(_SHOWN):
-            console.print(f"[red]difference:[/] {count:,} times: {text}", highlight=False)
+            console.print(f"[red]difference:[/] {count:,} times: {text}", highlight=False, soft_wrap=True)
         if len(kinds) > _SHOWN:
             console.print(f"… and {len(kinds) - _SHOWN} more kinds of differences")
         if self.good:

@@ -6,13 +6,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
+
+from tests.eventually import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -32,9 +33,8 @@ def demo(state_dir: Path, *arguments: str, tree: Path = ROOT) -> Iterator[subpro
     command = [sys.executable, "-m", "session_relay.cli", "up", "--state-dir", str(state_dir), *arguments]
     cache = os.environ.get("SESSION_RELAY_CACHE") or str(ROOT / ".session-relay" / "cache")
     environment = os.environ | {"PYTHONPATH": str(tree), "SESSION_RELAY_CACHE": cache}
-    log = state_dir / "demo.err"
     with (
-        log.open("w") as errors,
+        (state_dir / "demo.err").open("w") as errors,
         subprocess.Popen(
             command, cwd=tree, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
         ) as process,
@@ -57,20 +57,15 @@ def _works_in(process: psutil.Process, state_dir: Path) -> bool:
         return False
 
 
-def eventually(claim: Callable[[], bool], within_s: float = 60) -> bool:
-    """Poll until it holds, or the time is up."""
-    deadline_s = time.monotonic() + within_s
-    while not claim():
-        if time.monotonic() > deadline_s:
-            return False
-        time.sleep(0.1)
-    return True
-
-
-def is_up(process: subprocess.Popen[str]) -> bool:
+def wait_up(process: subprocess.Popen[str], state_dir: Path) -> None:
     """Wait until both roles are there and the first round was judged."""
     assert process.stdout is not None
-    return any("Traffic goes on slowly" in line for line in process.stdout)
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if "Traffic goes on slowly" in line:
+            return
+    raise AssertionError("".join(lines) + (state_dir / "demo.err").read_text())
 
 
 def role(process: subprocess.Popen[str], name: str) -> psutil.Process:
@@ -89,7 +84,7 @@ def test_once_ends_with_everything_stored_as_the_ledger_expects(state_dir: Path)
     assert (verdict["lost"], verdict["parked"]) == (0, 0)
     assert verdict["stored"] > 50
     assert verdict["duplicates"] > 20
-    assert eventually(lambda: family(state_dir) == [], within_s=10)
+    eventually(lambda: family(state_dir) == [], within_s=10)
 
 
 def test_a_broken_upsert_is_found(state_dir: Path, tmp_path: Path) -> None:
@@ -108,44 +103,37 @@ def test_a_broken_upsert_is_found(state_dir: Path, tmp_path: Path) -> None:
 
 def test_ctrl_c_ends_everything_in_order(state_dir: Path) -> None:
     with demo(state_dir, "--count", "50") as process:
-        assert is_up(process)
+        wait_up(process, state_dir)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
-    assert eventually(lambda: family(state_dir) == [], within_s=10)
+    eventually(lambda: family(state_dir) == [], within_s=10)
 
 
-@pytest.mark.parametrize("name", ["relay", "sink"])
-def test_a_role_that_dies_ends_the_demo_which_says_so(state_dir: Path, name: str) -> None:
+def test_a_role_that_dies_ends_the_demo_which_says_so(state_dir: Path) -> None:
     with demo(state_dir, "--count", "50") as process:
-        assert is_up(process)
-        role(process, name).kill()
+        wait_up(process, state_dir)
+        role(process, "sink").kill()
         assert process.wait(60) == 1
     errors = (state_dir / "demo.err").read_text()
-    assert f"The {name} ended with status -9" in errors
-    assert eventually(lambda: family(state_dir) == [], within_s=10)
+    assert "The sink ended with status -9" in errors
+    eventually(lambda: family(state_dir) == [], within_s=10)
 
 
 def test_a_killed_demo_leaves_nothing_behind(state_dir: Path) -> None:
     with demo(state_dir, "--count", "50") as process:
-        assert is_up(process)
+        wait_up(process, state_dir)
         assert len(family(state_dir)) > 4
         process.kill()
-        assert eventually(lambda: family(state_dir) == [], within_s=30)
+        eventually(lambda: family(state_dir) == [], within_s=30)
 
 
-def test_a_second_demo_in_one_directory_is_refused(state_dir: Path) -> None:
+def test_sigterm_is_as_good_and_a_second_demo_in_the_directory_is_refused(state_dir: Path) -> None:
     with demo(state_dir, "--no-traffic") as first:
         assert first.stdout is not None
         assert any("tenant:" in line for line in first.stdout)
-        second = subprocess.run(
-            [sys.executable, "-m", "session_relay.cli", "up", "--state-dir", str(state_dir)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        with demo(state_dir) as second:
+            assert second.wait(60) == 1
+        assert "A demo runs already" in (state_dir / "demo.err").read_text()
         first.send_signal(signal.SIGTERM)
         assert first.wait(60) == 0
-    assert second.returncode == 1
-    assert "A demo runs already" in second.stderr
+    eventually(lambda: family(state_dir) == [], within_s=10)

@@ -43,6 +43,15 @@ def test_elsewhere_a_line_is_printed_at_once_for_a_new_phase_and_seldom_otherwis
     assert "lag 7" in lines[0]
 
 
+def test_what_can_not_be_seen_is_told_on_both() -> None:
+    for terminal in (True, False):
+        text, shown = io.StringIO(), view()
+        shown.trouble = "Kafka does not answer"
+        with Board(Console(file=text, force_terminal=terminal, width=120), shown) as board:
+            board.show()
+        assert "Kafka does not answer" in text.getvalue()
+
+
 def test_a_round_shows_what_it_gained() -> None:
     before = Standing(records=10, lag=0, outcomes=dict.fromkeys(OUTCOMES, 1), stored=4000, unbalanced=())
     gained = STANDING.since(before)

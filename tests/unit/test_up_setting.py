@@ -17,7 +17,7 @@ ADDRESSES = Addresses(
 
 def test_the_roles_take_what_a_demo_sets(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = Setting.drawn()
-    for name, value in drawn.environment(ADDRESSES).items():
+    for name, value in drawn.environment("relay", ADDRESSES).items():
         monkeypatch.setenv(name, value)
     tree = settings.load("relay")
     assert tree.http.port == drawn.relay_port
