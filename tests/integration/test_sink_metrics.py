@@ -1,0 +1,60 @@
+"""What a sink tells about itself on its sidecar, driven to known values."""
+
+import json
+import re
+import subprocess
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.events import made
+from tests.eventually import eventually
+from tests.sink_rig import SinkRig
+
+pytestmark = pytest.mark.integration
+
+
+def base_url(rig: SinkRig, sink: subprocess.Popen[bytes]) -> str:
+    """Where its sidecar listens: port 0 was asked for, so the log tells."""
+    found = eventually(lambda: re.search(r'"port": (\d+), "event": "sidecar_started"', rig.log_of(sink)))
+    assert found is not None
+    return f"http://127.0.0.1:{found[1]}"
+
+
+def get(url: str) -> tuple[int, str]:
+    answer = httpx.get(url, timeout=5)
+    return answer.status_code, answer.text
+
+
+def samples(url: str) -> dict[tuple[str, ...], float]:
+    """Values by name and label values."""
+    families = text_string_to_metric_families(get(f"{url}/metrics")[1])
+    return {(s.name, *sorted(s.labels.values())): s.value for family in families for s in family.samples}
+
+
+def test_records_lag_pool_ages_and_health_are_told_as_they_are(rig: SinkRig) -> None:
+    sink = rig.start()
+    log = [made(session=f"s-{n}") for n in range(30)]
+    rig.publish([*log, log[0], log[0]])
+    rig.publish_bytes([(b"u-1", b"junk")])
+    rig.wait_until_done(33)
+    url = base_url(rig, sink)
+    told = samples(url)
+    assert told["sink_records_total", "written"] == 30
+    assert told["sink_records_total", "duplicate"] == 2
+    assert told["sink_records_total", "parked"] == 1
+    assert told["event_age_seconds_count", "committed"] == 32
+    assert told["breaker_state", "postgres"] == 0
+    assert told["db_queries_total",] >= 1
+    partition = str(rig.query("SELECT partition FROM consumer_offsets ORDER BY next_offset DESC")[0][0])
+    eventually(lambda: samples(url).get(("sink_lag_records", *sorted([rig.topic, partition]))) == 0)
+    eventually(lambda: samples(url)["db_pool_size",] >= 1)
+    assert samples(url)["sink_oldest_unwritten_seconds",] == 0
+    assert samples(url)["app_uptime_seconds",] > 0
+    eventually(lambda: get(f"{url}/readyz")[0] == 200)
+    body = json.loads(get(f"{url}/health")[1])
+    assert body["dependencies"]["kafka"]["up"]
+    assert body["dependencies"]["postgres"]["up"]
+    assert get(f"{url}/livez")[0] == 200
+    assert get(f"{url}/elsewhere")[0] == 404
