@@ -159,7 +159,7 @@ class SinkSettings(Section):
     batch_bytes: Count = Field(default=33_554_432, description="Bytes of one batch's values at most.")
     batch_ms: Count = Field(
         default=20,
-        description="Milliseconds that a poll waits for records; if Postgres is idle, they are written at once.",
+        description="Milliseconds that a poll waits; what came is written at once if Postgres is idle.",
     )
     shutdown_s: Positive = Field(default=10, description="Seconds to finish or roll back after SIGTERM.")
 

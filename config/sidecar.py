@@ -4,6 +4,7 @@ It reads snapshots that others leave, and never computes inside a role's loop. S
 are two threads, so that a sampler that hangs delays no scrape: its age shows instead.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
@@ -98,6 +99,11 @@ class Sidecar:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
+
+    def handle_error(self, *_: object) -> None:
+        """Log what a handler raised, where the library would print it; one that hangs up is not news."""
+        if not isinstance(sys.exception(), ConnectionError):
+            log.exception("scrape_failed")
 
 
 def _handler(health: Health) -> type[BaseHTTPRequestHandler]:
