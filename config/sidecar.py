@@ -102,8 +102,9 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, *_: object) -> None:
         """Log what a handler raised, where the library would print it; one that hangs up is not news."""
-        if not isinstance(sys.exception(), ConnectionError):
-            log.exception("scrape_failed")
+        error = sys.exception()
+        if not isinstance(error, ConnectionError):
+            log.error("scrape_failed", exc_info=error)
 
 
 def _handler(health: Health) -> type[BaseHTTPRequestHandler]:

@@ -1,9 +1,10 @@
 """How long the oldest record waits that was read and is not written: the one gauge that tells all delays."""
 
 from collections import deque
+from collections.abc import Iterable
 
 from config.clock import Clock
-from consumers.batch import Batch
+from consumers.batch import Read
 from schemas.event import MICROSECONDS
 
 
@@ -16,9 +17,9 @@ class Oldest:
         self._growing_us: int | None = None
         self._failed_us: int | None = None
 
-    def read(self, batch: Batch) -> None:
-        """The growing batch has new records."""
-        oldest_us = min((read.event.received_at for read in batch.reads), default=None)
+    def read(self, reads: Iterable[Read]) -> None:
+        """The growing batch has these new records."""
+        oldest_us = min((read.event.received_at for read in reads), default=None)
         self._growing_us = _least(self._growing_us, oldest_us)
 
     def sent(self) -> None:

@@ -92,7 +92,7 @@ class Pipeline:
         if records:
             begun = perf_counter()
             reads = _decode_into(self._batch, records, before)
-            self._oldest.read(self._batch)
+            self._oldest.read(reads)
             self._count(reads)
             metrics.SINK_BATCH.labels(stage="decode").observe(perf_counter() - begun)
         return len(records)

@@ -1,0 +1,74 @@
+import json
+import socket
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks import results
+from benchmarks.figures import Series
+from benchmarks.relay_rounds import told_of_relay
+from benchmarks.sink_rounds import told_of_sink
+
+
+def series(**figures: float) -> dict[str, Series]:
+    return {name: Series.of([value]) for name, value in figures.items()}
+
+
+def measured() -> dict[str, Any]:
+    sink = {
+        "sink, narrow": series(rate=36_000, cpu_s=7.5, peak_mib=130.4),
+        "sink, night": series(rate=9_000, cpu_s=8.5, peak_mib=190.0),
+        "Postgres alone, narrow": series(rate=60_000),
+        "Postgres alone, night": series(rate=18_000),
+        "plain statement, narrow": series(rate=90_000),
+    }
+    relay = {
+        "relay": series(rate=10_000, p50_ms=5.1, p99_ms=9.9, cpu_cores=1.1, peak_mib=80),
+        "204 at once": series(rate=40_000, p50_ms=1.3, p99_ms=3.3, cpu_cores=1.0, peak_mib=70),
+    }
+    return {
+        "sink": told_of_sink(sink, narrow_count=500_000, night_count=100_000),
+        "relay": told_of_relay(relay),
+        **results.around({"kafka": "4.3.1", "postgres": "18.4"}, 1, 0.123),
+    }
+
+
+def test_ratios_stand_where_they_are_looked_for() -> None:
+    told = measured()
+    assert (told["sink"]["ratio"], told["sink"]["ratio_plain"], told["sink"]["ratio_night"]) == (
+        0.6,
+        0.4,
+        0.5,
+    )
+    assert told["relay"]["ratio"] == 0.25
+    assert told["sink"]["narrow"]["rate"] == {"median": 36_000, "min": 36_000, "max": 36_000}
+    assert told["relay"]["p99_ms"]["median"] == 9.9
+
+
+def test_results_name_versions_and_size_but_never_the_machine(tmp_path: Path) -> None:
+    results.write(measured(), tmp_path / "results.json")
+    text = (tmp_path / "results.json").read_text()
+    told = json.loads(text)
+    assert told["versions"]["kafka"] == "4.3.1"
+    assert {"python", "postgres", "confluent-kafka", "psycopg"} < told["versions"].keys()
+    assert told["machine"]["cores"] >= 1
+    assert socket.gethostname() not in text
+    assert str(Path.cwd()) not in text
+
+
+def test_both_tables_show_every_ratio_and_what_is_promised() -> None:
+    console = Console(width=140, record=True, file=StringIO())
+    console.print(results.as_table(measured()))
+    markdown = results.as_markdown(measured())
+    for shown in (console.export_text(), markdown):
+        for cell in ("36,000 (36,000 to 36,000)", "0.60 (0.60 to 0.60)", "at least 0.25", "5.1 / 9.9 ms"):
+            assert cell in shown
+    assert {line.count("|") for line in markdown.splitlines() if line.startswith("|")} == {6}
+
+
+def test_a_part_that_was_left_out_has_no_rows() -> None:
+    told = measured()
+    del told["sink"]
+    assert [row[0] for row in results.rows(told)] == ["relay, signed webhooks", "… latency, p50 / p99"]
