@@ -1,0 +1,67 @@
+# What people and CI run. All of it needs make and Python >= 3.11 with pip; everything else comes from the
+# locked requirements*.txt, into .venv. `make` alone lists the targets.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test lint bench lock clean
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP = $(RUN) -m pip --disable-pip-version-check $(QUIET) install
+QUIET := $(shell test -t 2 || echo --quiet)  # progress bars where somebody looks
+UV = $(RUN) -m uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
+  --python-version 3.11 --extra embedded --group build
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+setup: $(VENV)/developing  ## make .venv with everything that is needed to run, test and check
+
+demo: $(VENV)/running  ## send nights through real Kafka and Postgres; ARGS="--once --json", ARGS=--help
+	@$(RUN) -m session_relay.cli up $(ARGS)
+
+test: $(VENV)/developing  ## run all tests with coverage; a part of them: ARGS="tests/unit -k fold"
+	@$(RUN) -m pytest $(if $(strip $(ARGS)),$(ARGS),--cov --cov-report=term --cov-fail-under=90)
+
+lint: $(VENV)/developing  ## check style, format and types
+	@$(RUN) -m ruff check --quiet .
+	@$(RUN) -m ruff format --quiet --check . || { echo "run: $(RUN) -m ruff format ." >&2; exit 1; }
+	@$(RUN) -m mypy
+
+bench: $(VENV)/developing  ## measure sink and relay against their limits; needs wrk; ARGS=--help
+	@$(RUN) -m benchmarks $(ARGS)
+
+lock: $(VENV)/developing  ## renew the locked requirements; one package: ARGS="--upgrade-package redis"
+	@$(UV) $(or $(ARGS),--upgrade) --output-file requirements.txt pyproject.toml
+	@$(UV) $(or $(ARGS),--upgrade) --extra dev --constraint requirements.txt \
+	  --output-file requirements-dev.txt pyproject.toml
+
+clean:  ## stop what runs and remove all that was made here: .venv, the demo's data, caches
+	@if [ -d .session-relay ] && [ -x $(RUN) ]; then $(RUN) -m session_relay.cli services stop; fi
+	@rm -rf $(VENV) .session-relay *.egg-info build .coverage .coverage.* htmlcov \
+	  .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Each file below marks something that was finished: an interrupted install is done again.
+
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  echo "$(PYTHON) can't make virtual environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/running: $(VENV)/made requirements.txt pyproject.toml
+	@echo "Installing what runs into $(VENV), from requirements.txt" >&2
+	@$(PIP) --require-hashes --requirement requirements.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/developing: $(VENV)/running requirements-dev.txt
+	@echo "Installing what tests and checks into $(VENV), from requirements-dev.txt" >&2
+	@$(PIP) --require-hashes --requirement requirements-dev.txt
+	@touch $@
