@@ -161,6 +161,9 @@ class SinkSettings(Section):
         default=20,
         description="Milliseconds that a poll waits; what came is written at once if Postgres is idle.",
     )
+    topic_check_s: Positive = Field(
+        default=30, description="Seconds between looks whether the topic was recreated."
+    )
     shutdown_s: Positive = Field(default=10, description="Seconds to finish or roll back after SIGTERM.")
 
 

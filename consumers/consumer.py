@@ -6,6 +6,7 @@ librdkafka had fetched of it, so it is always sought before it goes on.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from threading import Thread
 from typing import Any, Final
 
 import structlog
@@ -17,10 +18,15 @@ from consumers.fates import KafkaUnavailable
 log = structlog.get_logger()
 
 Partitions = frozenset[int]
-Record = tuple[int, int, Message]
-"""Partition, offset, and the message as librdkafka has it."""
+Record = tuple[int, int, int, Message]
+"""Partition, the offset that was expected, the offset that came, and the message as librdkafka has it."""
 
-_REPLACE_ON: Final = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)  # noqa: SLF001 - its name
+_REPLACE_ON: Final = (
+    KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001 - the library's own name
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - likewise
+    KafkaError.OFFSET_OUT_OF_RANGE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
 
 
 class Consumer:
@@ -31,19 +37,28 @@ class Consumer:
         topic: The one topic that is read.
         before_revoke: Called with partitions that are about to go to another member, while they are still
             this one's: the time to finish and commit.
+        after_loss: Called with partitions whose records that are not written yet are void: they were
+            lost to another member, or have to be placed anew.
     """
 
     def __init__(
-        self, options: Mapping[str, Any], topic: str, before_revoke: Callable[[Partitions], None]
+        self,
+        options: Mapping[str, Any],
+        topic: str,
+        *,
+        before_revoke: Callable[[Partitions], None],
+        after_loss: Callable[[Partitions], None],
     ) -> None:
         self._kafka = KafkaConsumer(dict(options))
-        self._topic, self._before_revoke = topic, before_revoke
+        self._topic, self._before_revoke, self._after_loss = topic, before_revoke, after_loss
         self.unplaced: set[int] = set()
         """Assigned partitions whose place is not known (any more)."""
         self.next: dict[int, int] = {}
         """The next offset to hand out of each placed partition."""
         self._unsought: dict[int, int] = {}
         self._doubted: dict[int, int] = {}
+        self._ended: set[int] = set()
+        """Partitions that librdkafka gave up: their offset is not in the log, and no seek wakes them."""
         self._kafka.subscribe([topic], on_assign=self._assign, on_revoke=self._revoke, on_lost=self._lose)
 
     @property
@@ -62,7 +77,9 @@ class Consumer:
             messages = [message] if message is not None else []
         else:
             messages = self._kafka.consume(most, timeout_s)
-        return [record for message in messages if (record := self._as_next(message)) is not None]
+        records = [record for message in messages if (record := self._as_next(message)) is not None]
+        # an error further on may have voided what came before it
+        return [record for record in records if record[0] in self.next]
 
     def place(self, begins: Mapping[int, int]) -> None:
         """Let these partitions go on at these offsets, those that are still assigned and unplaced."""
@@ -94,22 +111,27 @@ class Consumer:
         self._unsought.update(self.next)
         self._seek_unsought()
 
-    def commit(self, next_offsets: Mapping[int, int], *, wait: bool = False) -> None:
-        """Tell Kafka how far we are: advisory, for lag tools; a failure is logged and nothing more."""
+    def commit(self, next_offsets: Mapping[int, int]) -> None:
+        """Tell Kafka how far we are: advisory, for lag tools, so nobody waits for it."""
         offsets = [self._at(p, offset) for p, offset in next_offsets.items() if p in self.assigned]
         if not offsets:
             return
         try:
-            if wait:
-                self._kafka.commit(offsets=offsets, asynchronous=False)
-            else:
-                self._kafka.commit(offsets=offsets, asynchronous=True)
+            self._kafka.commit(offsets=offsets, asynchronous=True)
         except KafkaException as error:
             log.info("advisory_commit_failed", problem=error.args[0].name())
 
-    def close(self) -> None:
-        """Leave the group."""
-        self._kafka.close()
+    def close(self, timeout_s: float) -> None:
+        """Leave the group, or give up: a Kafka that does not answer would hold `close` for 45 s.
+
+        Nothing else may be called while this runs; what is not said to Kafka in time, the session
+        time-out says.
+        """
+        closing = Thread(target=self._kafka.close, name="leaving", daemon=True)
+        closing.start()
+        closing.join(timeout_s)
+        if closing.is_alive():
+            log.warning("left_without_a_word", because="Kafka did not answer in time")
 
     def _as_next(self, message: Message) -> Record | None:
         """The record with its place if it is the next of its partition; None if it is void."""
@@ -125,7 +147,7 @@ class Consumer:
             self._doubt(partition, offset)
             return None
         self.next[partition] = offset + 1
-        return partition, offset, message
+        return partition, expected, offset, message
 
     def _doubt(self, partition: int, offset: int) -> None:
         """Look again before a hole is believed: it may be a fetch that a seek has overtaken."""
@@ -138,17 +160,25 @@ class Consumer:
         if error.fatal():
             raise KafkaException(error)
         log.warning("consumer_error", problem=error.name(), partition=partition)
-        if error.code() in _REPLACE_ON and partition is not None and partition in self.next:
-            self._pause([partition])
-            self._forget({partition})
-            self.unplaced.add(partition)
+        if error.code() in _REPLACE_ON and partition in self.assigned:
+            if partition in self.next:
+                self._pause([partition])
+                self._forget({partition})
+                self.unplaced.add(partition)
+                self._after_loss(frozenset({partition}))
+            self._ended.add(partition)
         elif error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - its name
             log.warning("kafka_unreachable")
 
     def _seek_unsought(self) -> None:
         for partition, offset in list(self._unsought.items()):
             try:
-                self._kafka.seek(self._at(partition, offset))
+                if partition in self._ended:
+                    self._kafka.incremental_unassign([self._at(partition)])
+                    self._kafka.incremental_assign([self._at(partition, offset)])
+                    self._ended.discard(partition)
+                else:
+                    self._kafka.seek(self._at(partition, offset))
                 self._kafka.resume([self._at(partition)])
             except KafkaException as error:
                 # An assignment takes a moment to become active; the next poll tries again.
@@ -175,6 +205,7 @@ class Consumer:
     def _lose(self, kafka: KafkaConsumer, partitions: list[TopicPartition]) -> None:
         numbers = frozenset(at.partition for at in partitions)
         self._drop(numbers)
+        self._after_loss(numbers)
         kafka.incremental_unassign(partitions)
         log.warning("partitions_lost", partitions=sorted(numbers))
 
@@ -186,6 +217,7 @@ class Consumer:
         for partition in list(partitions):
             for known in (self.next, self._unsought, self._doubted):
                 known.pop(partition, None)
+            self._ended.discard(partition)
 
     def _pause(self, partitions: Iterable[int]) -> None:
         try:

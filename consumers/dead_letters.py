@@ -6,9 +6,10 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from config.clock import Clock
+from config.errors import StoppedForSafety
 from consumers.batch import Headers, Undecodable
 from consumers.fates import KafkaUnavailable, kafka_errors
 from schemas.event import MICROSECONDS
@@ -17,6 +18,8 @@ log = structlog.get_logger()
 
 Delivered = Callable[[KafkaError | None, Message], None]
 
+MAX_MESSAGE_BYTES: Final = 5 * 1024 * 1024 - 16 * 1024
+"""Just below the dead-letter topic's 5 MiB, which is more than the largest event and its headers."""
 STAGE: Final = "sink"
 _DETAIL_BYTES: Final = 1024
 _REDRIVES: Final = "dlq-redrives"
@@ -44,11 +47,7 @@ class DeadLetters:
 
         with kafka_errors():
             for record in records:
-                try:
-                    self._send(record, topic_ids[record.partition], delivered)
-                except BufferError:
-                    self._producer.flush(timeout_s)  # the queue is full: let it empty once
-                    self._send(record, topic_ids[record.partition], delivered)
+                self._send(record, topic_ids[record.partition], delivered)
             waiting = self._producer.flush(timeout_s)
         if waiting or refused:
             why = refused[0].str() if refused else "no acknowledgement in time"
@@ -63,13 +62,23 @@ class DeadLetters:
             )
 
     def _send(self, record: Undecodable, topic_id: UUID, delivered: Delivered) -> None:
-        self._producer.produce(
-            self._topic,
-            key=record.key,
-            value=record.value,
-            headers=[*_foreign(record.headers), *self._about(record, topic_id)],
-            on_delivery=delivered,
-        )
+        headers = [*_foreign(record.headers), *self._about(record, topic_id)]
+        try:
+            self._producer.produce(
+                self._topic,
+                key=record.key,
+                value=record.value,
+                headers=headers,  # type: ignore[arg-type]  # a list is invariant, and bytes are taken
+                on_delivery=delivered,
+            )
+        except BufferError as error:
+            raise KafkaUnavailable("dead letters wait for Kafka; no more fits in between") from error
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
+                raise StoppedForSafety(
+                    f"partition {record.partition} offset {record.offset} is too large for a dead letter"
+                ) from error
+            raise
 
     def _about(self, record: Undecodable, topic_id: UUID) -> Headers:
         detail = record.poison.detail.encode()[:_DETAIL_BYTES].decode(errors="ignore")

@@ -79,6 +79,8 @@ def kafka_errors() -> Iterator[None]:
     """Turn Kafka's passing errors into KafkaUnavailable; fatal ones are raised as they are."""
     try:
         yield
+    except TimeoutError as error:
+        raise KafkaUnavailable("Kafka did not answer in time") from error
     except KafkaException as error:
         cause = error.args[0]
         if isinstance(cause, KafkaError) and cause.fatal():

@@ -19,10 +19,22 @@ from config.health import Health
 from config.sections import SinkSettings
 from consumers.batch import Batch, Read, Span, undecodable
 from consumers.consumer import Consumer, Partitions, Record
-from consumers.fates import PostgresUnavailable
+from consumers.fates import Fenced, PostgresUnavailable
 from consumers.oldest import Oldest
 from consumers.write import count_future_events
-from consumers.writer import Crashed, Dropped, Failed, Place, Placed, Result, Writer, Written
+from consumers.writer import (
+    Check,
+    Checked,
+    Crashed,
+    Dropped,
+    Failed,
+    Job,
+    Place,
+    Placed,
+    Result,
+    Writer,
+    Written,
+)
 from schemas.codec import decode
 from schemas.event import MICROSECONDS
 
@@ -48,6 +60,7 @@ class Pipeline:
         self._under_way = 0
         self._placing = False
         self._drain_s = _DRAIN_S
+        self._check_at_s = clock.monotonic_s() + settings.topic_check_s
         self._oldest = Oldest(clock)
         self.committed: dict[int, int] = {}
         """Next offset by partition, as the table holds it."""
@@ -58,6 +71,7 @@ class Pipeline:
             self._health.beat()
             self._handle(self._writer.results(), consumer)
             self._ask_for_places(consumer)
+            self._check_now_and_then()
             if self._is_full():
                 self._make_room(consumer, stop)
             elif self._fill(consumer) < _CHUNK and not self._under_way and self._batch.rows:
@@ -75,8 +89,12 @@ class Pipeline:
         deadline_s = self._clock.monotonic_s() + self._drain_s
         while self._under_way and (left_s := deadline_s - self._clock.monotonic_s()) > 0:
             self._handle(self._writer.results(min(left_s, 0.1)), consumer)
-        going = {p: offset for p, offset in self.committed.items() if p in partitions}
-        consumer.commit(going, wait=True)
+        consumer.commit({p: offset for p, offset in self.committed.items() if p in partitions})
+        self.forget(partitions)
+
+    def forget(self, partitions: Partitions) -> None:
+        """Drop what was read of these partitions and is not on its way."""
+        self._batch = _without(self._batch, partitions)
         for partition in partitions:
             self.committed.pop(partition, None)
 
@@ -87,11 +105,10 @@ class Pipeline:
     def _fill(self, consumer: Consumer) -> int:
         """Poll once and decode; returns how many records came."""
         room = min(_CHUNK, self._settings.batch_rows - self._batch.rows)
-        before = dict(consumer.next)
         records = consumer.read(room, self._settings.batch_ms / 1000)
         if records:
             begun = perf_counter()
-            reads = _decode_into(self._batch, records, before)
+            reads = _decode_into(self._batch, records)
             self._oldest.read(reads)
             self._count(reads)
             metrics.SINK_BATCH.labels(stage="decode").observe(perf_counter() - begun)
@@ -130,42 +147,67 @@ class Pipeline:
             self._placing = True
             self._writer.submit(Place(tuple(sorted(unplaced))))
 
+    def _check_now_and_then(self) -> None:
+        if self._clock.monotonic_s() >= self._check_at_s:
+            self._check_at_s = self._clock.monotonic_s() + self._settings.topic_check_s
+            self._writer.submit(Check())
+
     def _handle(self, results: Sequence[Result], consumer: Consumer) -> None:
         for result in results:
             match result:
                 case Placed(positions):
                     self._placing = False
-                    self.committed.update({p: at.begin for p, at in positions.items()})
+                    self._postgres.succeeded()
                     consumer.place({p: at.begin for p, at in positions.items()})
+                    self._note(consumer, {p: at.begin for p, at in positions.items()})
                 case Written(next_offsets):
                     self._under_way -= 1
                     self._oldest.written()
-                    self.committed.update(next_offsets)
                     self._postgres.succeeded()
+                    self._note(consumer, next_offsets)
                     consumer.commit(next_offsets)
                 case Dropped():
                     self._under_way -= 1
                     self._oldest.failed()
-                case Failed(cause, batch):
-                    self._on_failure(consumer, cause, was_batch=batch)
+                    self._start_over(consumer)
+                case Failed(cause, job):
+                    self._on_failure(consumer, cause, job)
+                case Checked():
+                    pass
                 case Crashed(error):
                     raise error
                 case _:
                     assert_never(result)
 
-    def _on_failure(self, consumer: Consumer, cause: Exception, *, was_batch: bool) -> None:
-        """Try again: after a batch, pause all and ask the table, which alone knows what COMMIT did."""
-        log.warning("batch_failed" if was_batch else "placing_failed", cause=str(cause))
+    def _on_failure(self, consumer: Consumer, cause: Exception, job: Job) -> None:
+        """Try again: a failed placing is asked for again, anything else starts over."""
+        log.warning("job_failed", job=type(job).__name__.lower(), cause=str(cause))
         if isinstance(cause, PostgresUnavailable):
             self._postgres.failed(str(cause))
-        if not was_batch:
-            self._placing = False
-            return
-        self._under_way -= 1
-        self._oldest.failed()
+        match job:
+            case Place():
+                self._placing = False
+            case Batch():
+                self._under_way -= 1
+                self._oldest.failed()
+                self._start_over(consumer)
+            case Check():
+                if isinstance(cause, Fenced):
+                    self._start_over(consumer)
+
+    def _start_over(self, consumer: Consumer) -> None:
+        """Pause all and ask the table where to go on: it alone knows what a lost COMMIT did.
+
+        Also after a batch that did not continue where the table stands: reading on would end the same way.
+        """
         self._oldest.rewound()
         self._batch = Batch()
         consumer.unplace()
+
+    def _note(self, consumer: Consumer, next_offsets: Mapping[int, int]) -> None:
+        """Keep what the table holds, of the partitions that are still this member's."""
+        ours = consumer.assigned
+        self.committed.update({p: offset for p, offset in next_offsets.items() if p in ours})
 
     def _count(self, reads: list[Read]) -> None:
         now_us = self._clock.now_us()
@@ -173,10 +215,10 @@ class Pipeline:
         metrics.SINK_FUTURE_EVENTS.inc(count_future_events(reads))
 
 
-def _decode_into(batch: Batch, records: Sequence[Record], before: Mapping[int, int]) -> list[Read]:
+def _decode_into(batch: Batch, records: Sequence[Record]) -> list[Read]:
     """Add records to the batch, those that can't be decoded with their bytes; returns the decoded ones."""
     reads = []
-    for partition, offset, message in records:
+    for partition, expected, offset, message in records:
         value = message.value()
         try:
             reads.append(Read(decode(value), partition, offset))
@@ -184,7 +226,7 @@ def _decode_into(batch: Batch, records: Sequence[Record], before: Mapping[int, i
             batch.poison.append(undecodable(partition, offset, message, poison))
         batch.size_bytes += len(value) if value is not None else 0
         span = batch.spans.get(partition)
-        begin, count = (before[partition], 0) if span is None else (span.begin, span.records)
+        begin, count = (expected, 0) if span is None else (span.begin, span.records)
         batch.spans[partition] = Span(begin, offset + 1, count + 1)
     batch.reads += reads
     return reads

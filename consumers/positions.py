@@ -64,8 +64,11 @@ def place(row: Row | None, held: Log) -> Position:
 class Positions:
     """Reads the table and the log; used by the writing thread alone."""
 
-    def __init__(self, pool: ConnectionPool, admin: AdminClient, topic: str, group: str) -> None:
+    def __init__(
+        self, pool: ConnectionPool, admin: AdminClient, topic: str, group: str, timeouts: Mapping[str, str]
+    ) -> None:
         self._pool, self._admin, self._topic, self._group = pool, admin, topic, group
+        self._timeouts = timeouts
 
     def read(self, partitions: Sequence[int], *, probe: bool, timeout_s: float = 10.0) -> dict[int, Position]:
         """Place these partitions; as a probe this also writes, to see that Postgres takes it.
@@ -74,29 +77,43 @@ class Positions:
             KafkaUnavailable: Kafka did not tell topic id and offsets in time.
             PostgresUnavailable: The table could not be read.
         """
+        # The table first: it only moves on, so a log read later never seems cut when it is not.
+        rows = self._rows(partitions, probe=probe)
         with kafka_errors():
             held = self._logs(partitions, timeout_s)
-        rows = self._rows(partitions, probe=probe)
         positions = {partition: place(rows.get(partition), held[partition]) for partition in partitions}
         for partition, position in positions.items():
             self._tell(partition, position)
         return positions
 
+    def topic_id(self, timeout_s: float = 10.0) -> UUID:
+        """The topic's id in Kafka now; another one than before means that it was recreated.
+
+        Raises:
+            KafkaUnavailable: Kafka did not tell in time.
+        """
+        with kafka_errors():
+            return self._topic_id(timeout_s)
+
     def _rows(self, partitions: Sequence[int], *, probe: bool) -> Mapping[int, Row]:
         wanted = {"group": self._group, "topic": self._topic, "partitions": list(partitions)}
         with postgres_errors(), self._pool.connection() as connection:
+            connection.execute(statements.SET_TIMEOUTS, self._timeouts)
             if probe:
                 connection.execute(statements.TOUCH_OFFSETS, wanted)
             found = connection.execute(statements.READ_OFFSETS, wanted).fetchall()
         return {partition: Row(topic_id, next_offset) for partition, topic_id, next_offset in found}
 
     def _logs(self, partitions: Sequence[int], timeout_s: float) -> Mapping[int, Log]:
-        topics = TopicCollection([self._topic])
-        described = self._admin.describe_topics(topics, request_timeout=timeout_s)[self._topic]
-        topic_id = _as_uuid(described.result(timeout_s).topic_id)
+        topic_id = self._topic_id(timeout_s)
         first = self._offsets(partitions, OffsetSpec.earliest(), timeout_s)  # type: ignore[no-untyped-call]
         end = self._offsets(partitions, OffsetSpec.latest(), timeout_s)  # type: ignore[no-untyped-call]
         return {partition: Log(topic_id, first[partition], end[partition]) for partition in partitions}
+
+    def _topic_id(self, timeout_s: float) -> UUID:
+        topics = TopicCollection([self._topic])
+        described = self._admin.describe_topics(topics, request_timeout=timeout_s)[self._topic]
+        return _as_uuid(described.result(timeout_s).topic_id)
 
     def _offsets(self, partitions: Sequence[int], spec: OffsetSpec, timeout_s: float) -> Mapping[int, int]:
         asked = {TopicPartition(self._topic, partition): spec for partition in partitions}

@@ -23,7 +23,7 @@ from config.sidecar import Sidecar
 from consumers import statements
 from consumers.breaker import Circuit
 from consumers.consumer import Consumer
-from consumers.dead_letters import DeadLetters
+from consumers.dead_letters import MAX_MESSAGE_BYTES, DeadLetters
 from consumers.lag import Lag
 from consumers.offsets import Offsets
 from consumers.pipeline import Pipeline
@@ -62,9 +62,12 @@ def run(settings: Settings) -> None:
         lag = Lag(settings.kafka.events_topic, pipeline.committed)
         options = consumer_options(settings, health.dependency("kafka", needed=True), lag)
         consumer = Consumer(
-            options, settings.kafka.events_topic, lambda going: pipeline.drain(consumer, going)
+            options,
+            settings.kafka.events_topic,
+            before_revoke=lambda going: pipeline.drain(consumer, going),
+            after_loss=pipeline.forget,
         )
-        stack.callback(consumer.close)
+        stack.callback(consumer.close, _LEAVE_S / 2)
         if settings.metrics.enabled:
             sidecar = Sidecar(
                 role="sink",
@@ -132,15 +135,22 @@ def consumer_options(settings: Settings, kafka: Dependency, lag: Lag) -> dict[st
 
 def _writer(settings: Settings, pool: ConnectionPool, admin: AdminClient, clock: SystemClock) -> Writer:
     topic, group = settings.kafka.events_topic, settings.sink.group_id
-    producer = Producer(client_options(settings.kafka, **{"acks": "all", "enable.idempotence": True}))
+    timeouts = statements.timeouts(
+        statement_timeout_s=settings.db.statement_timeout_s, lock_timeout_s=settings.db.lock_timeout_s
+    )
+    producer = Producer(
+        client_options(
+            settings.kafka,
+            **{"acks": "all", "enable.idempotence": True, "message.max.bytes": MAX_MESSAGE_BYTES},
+        )
+    )
     return Writer(
         write=Write(
             pool,
             Offsets(topic, group),
-            statement_timeout_s=settings.db.statement_timeout_s,
-            lock_timeout_s=settings.db.lock_timeout_s,
+            timeouts,
         ),
-        positions=Positions(pool, admin, topic, group),
+        positions=Positions(pool, admin, topic, group, timeouts),
         dead_letters=DeadLetters(
             producer, topic=settings.kafka.dead_letters_topic, origin_topic=topic, clock=clock
         ),

@@ -19,6 +19,7 @@ SET_TIMEOUTS: Final = _load("set_timeouts")
 READ_OFFSETS: Final = _load("read_offsets")
 TOUCH_OFFSETS: Final = _load("touch_offsets")
 READ_STATES: Final = _load("read_states")
+LOCK_STATES: Final = _load("lock_states")
 INSERT_OFFSETS: Final = _load("insert_offsets")
 FENCE_OFFSETS: Final = _load("fence_offsets")
 UPSERT_SESSIONS: Final = _load("upsert_sessions")
@@ -27,3 +28,12 @@ ADVANCE_OFFSETS: Final = _load("advance_offsets")
 COPY_STAGE: Final = sql.SQL("COPY stage ({}) FROM STDIN (FORMAT BINARY)").format(
     sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
 )
+
+
+def timeouts(*, statement_timeout_s: float, lock_timeout_s: float) -> dict[str, str]:
+    """Parameters of SET_TIMEOUTS; a client that falls silent in a transaction has 15 s."""
+    return {
+        "statement_ms": str(int(statement_timeout_s * 1000)),
+        "lock_ms": str(int(lock_timeout_s * 1000)),
+        "idle_ms": "15000",
+    }

@@ -25,7 +25,10 @@ from consumers.positions import Position
 from consumers.rows import COLUMNS, staged_row
 from schemas.event import RANK, EventType
 
-Key = tuple[str, str, str]
+Groups = Sequence[Sequence[Read]]
+"""Records of sessions that a batch holds several times: a group a session, in order."""
+Place = tuple[UUID, int, int]
+"""Topic id, partition, offset: where in the log a row's state came from."""
 Tally = dict[int, Counter[Outcome]]
 """Outcomes per partition."""
 
@@ -35,15 +38,8 @@ _TYPES: Final = list(COLUMNS.values())
 class Write:
     """Applies batches; every call is one transaction on a pooled connection."""
 
-    def __init__(
-        self, pool: ConnectionPool, offsets: Offsets, *, statement_timeout_s: float, lock_timeout_s: float
-    ) -> None:
-        self._pool, self._offsets = pool, offsets
-        self._timeouts = {
-            "statement_ms": str(int(statement_timeout_s * 1000)),
-            "lock_ms": str(int(lock_timeout_s * 1000)),
-            "idle_ms": "15000",
-        }
+    def __init__(self, pool: ConnectionPool, offsets: Offsets, timeouts: Mapping[str, str]) -> None:
+        self._pool, self._offsets, self._timeouts = pool, offsets, timeouts
 
     def __call__(self, batch: Batch, positions: Mapping[int, Position]) -> Tally:
         """Apply a batch that begins at these positions, all or nothing.
@@ -70,9 +66,11 @@ class Write:
         topic_ids = {partition: position.topic_id for partition, position in positions.items()}
         connection.execute(statements.SET_TIMEOUTS, self._timeouts)
         once, several = _by_key(batch.reads, tally)
-        folded = _fold_all(connection, several, tally) if several else []
+        states = _states(connection, several)
+        folded = _fold_all(several, states, tally)
         _copy(connection, once, folded, topic_ids)
         self._offsets.fence(connection, {partition: positions[partition] for partition in batch.spans})
+        _lock_states(connection, several, states)
         if once:
             _upsert_once(connection, once, tally)
         if folded:
@@ -94,23 +92,49 @@ def _by_key(reads: Iterable[Read], tally: Tally) -> tuple[list[Read], list[list[
     return once, [group for group in by_key.values() if len(group) > 1]
 
 
-def _fold_all(
-    connection: Connection[Any], groups: Sequence[Sequence[Read]], tally: Tally
-) -> list[tuple[Read, Folded, bool]]:
-    """Fold each group onto its row: the winning record, what became of all, whether there was a row."""
+def _keys_of(groups: Groups) -> dict[str, list[str | None]]:
     firsts = [group[0].event for group in groups]
-    keys = {
+    return {
         "tenants": [event.tenant for event in firsts],
         "sources": [event.source for event in firsts],
         "session_ids": [event.session_id for event in firsts],
     }
-    states = {
-        position: State((RANK[EventType(kind)], *rest), tuple(applied))
-        for position, kind, *rest, applied in connection.execute(statements.READ_STATES, keys)
+
+
+def _states(connection: Connection[Any], groups: Groups) -> dict[int, tuple[Place, State]]:
+    """The rows of these groups' sessions, by the group's number from 1; those that there are."""
+    if not groups:
+        return {}
+    rows = connection.execute(statements.READ_STATES, _keys_of(groups))
+    return {
+        position: ((topic_id, partition, offset), State((RANK[EventType(kind)], *rest), tuple(applied)))
+        for position, topic_id, partition, offset, kind, *rest, applied in rows
     }
+
+
+def _lock_states(
+    connection: Connection[Any], groups: Groups, states: Mapping[int, tuple[Place, State]]
+) -> None:
+    """Lock the rows that were folded onto, now that no client data is awaited any more.
+
+    A session that is told under two users can be in two partitions, and so be written by two members.
+    """
+    if not groups:
+        return
+    locked = connection.execute(statements.LOCK_STATES, _keys_of(groups))
+    if {position: tuple(place) for position, *place in locked} != {
+        n: place for n, (place, _) in states.items()
+    }:
+        raise TryAgain("a session changed while it was being folded")
+
+
+def _fold_all(
+    groups: Groups, states: Mapping[int, tuple[Place, State]], tally: Tally
+) -> list[tuple[Read, Folded, bool]]:
+    """Fold each group onto its row: the winning record, what became of all, whether there was a row."""
     winners = []
     for position, group in enumerate(groups, start=1):
-        state = states.get(position)
+        _, state = states.get(position, (None, None))
         folded = fold(state, [read.event for read in group])
         for read, outcome in zip(group, folded.outcomes, strict=True):
             tally[read.partition][outcome] += 1
@@ -151,10 +175,10 @@ def _upsert_once(connection: Connection[Any], once: Sequence[Read], tally: Tally
 
 
 def _upsert_folded(connection: Connection[Any], folded: Sequence[tuple[Read, Folded, bool]]) -> None:
-    """Write the winners of keys that come several times; their rows are locked since they were read.
+    """Write the winners of keys that come several times; rows that there were are locked.
 
-    A key that had no row then could not be locked: if somebody else has inserted it since (a session
-    that is told under two users can be in two partitions), the fold began from the wrong state.
+    A key that had no row could not be locked: if somebody else has inserted it since, the fold began
+    from the wrong state.
     """
     inserted = updated = 0
     for _, is_new, count in connection.execute(statements.UPSERT_SESSIONS, {"folded": True}):

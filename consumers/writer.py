@@ -43,6 +43,14 @@ class Place(NamedTuple):
     partitions: tuple[int, ...]
 
 
+class Check(NamedTuple):
+    """Job: see that the topic is still the one that was placed."""
+
+
+class Checked(NamedTuple):
+    """Result: it is."""
+
+
 class Placed(NamedTuple):
     """Result: where the partitions go on."""
 
@@ -60,11 +68,10 @@ class Dropped(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """Result: a batch or a placing failed in a way that a repetition can mend."""
+    """Result: a job failed in a way that a repetition can mend."""
 
     cause: Unavailable | Fenced
-    batch: bool
-    """Whether it was a batch (else a placing)."""
+    job: "Job"
 
 
 class Crashed(NamedTuple):
@@ -73,7 +80,8 @@ class Crashed(NamedTuple):
     error: BaseException
 
 
-Result = Placed | Written | Dropped | Failed | Crashed
+Job = Place | Batch | Check
+Result = Placed | Written | Dropped | Failed | Crashed | Checked
 
 
 class Writer:
@@ -84,7 +92,7 @@ class Writer:
     ) -> None:
         self._write, self._read_positions = write, positions
         self._dead_letters, self._circuit, self._clock = dead_letters, circuit, clock
-        self._jobs: SimpleQueue[Place | Batch | None] = SimpleQueue()
+        self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._results: SimpleQueue[Result] = SimpleQueue()
         self._positions: dict[int, Position] = {}
         self._failures = 0
@@ -95,7 +103,7 @@ class Writer:
         """Start the thread."""
         self._thread.start()
 
-    def submit(self, job: Place | Batch) -> None:
+    def submit(self, job: Job) -> None:
         """Queue a job; each gets exactly one result."""
         self._jobs.put(job)
 
@@ -120,12 +128,18 @@ class Writer:
         while (job := self._jobs.get()) is not None:
             self._results.put(self._result_of(job))
 
-    def _result_of(self, job: Place | Batch) -> Result:
+    def _result_of(self, job: Job) -> Result:
         try:
-            return self._place(job) if isinstance(job, Place) else self._write_batch(job)
+            match job:
+                case Place():
+                    return self._place(job)
+                case Check():
+                    return self._check()
+                case Batch():
+                    return self._write_batch(job)
         except (Unavailable, Fenced) as cause:
             self._failures += 1
-            return Failed(cause, batch=isinstance(job, Batch))
+            return Failed(cause, job)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the polling thread must hear of it
             return Crashed(error)
 
@@ -149,6 +163,14 @@ class Writer:
                 raise
         self._positions.update(positions)
         return Placed(positions)
+
+    def _check(self) -> Checked:
+        """Ask Kafka for the topic's id: a recreated topic may have no offset that tells it."""
+        topic_id = self._read_positions.topic_id()
+        if any(position.topic_id != topic_id for position in self._positions.values()):
+            self._positions.clear()
+            raise Fenced("the topic was recreated")
+        return Checked()
 
     def _write_batch(self, batch: Batch) -> Written | Dropped:
         if any(not self._continues(partition, span.begin) for partition, span in batch.spans.items()):

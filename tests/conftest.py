@@ -52,7 +52,10 @@ def admin(services: EmbeddedServices) -> AdminClient:
 def topic(admin: AdminClient) -> str:
     """A topic of this test alone, with its dead-letter topic `<topic>.dlq`."""
     name = f"test-{uuid.uuid4()}"
-    wanted = [NewTopic(name, PARTITIONS, 1), NewTopic(f"{name}.dlq", 1, 1)]
+    wanted = [
+        NewTopic(name, PARTITIONS, 1, config={"max.message.bytes": str(4 * 1024 * 1024)}),
+        NewTopic(f"{name}.dlq", 1, 1, config={"max.message.bytes": str(5 * 1024 * 1024)}),
+    ]
     for made in admin.create_topics(wanted).values():
         made.result(20)
     return name

@@ -5,7 +5,7 @@ import signal
 import struct
 
 import pytest
-from confluent_kafka import Consumer, Message
+from confluent_kafka import Consumer, Message, Producer
 
 from config.embedded.services import EmbeddedServices
 from config.errors import ExitCode
@@ -24,8 +24,10 @@ def per_user_order_kept(rig: SinkRig, count: int, seed: int) -> None:
     rig.assert_as_expected(log)
 
 
-def test_a_log_becomes_the_rows_and_sums_that_the_rule_says(rig: SinkRig) -> None:
-    rig.start(SINK__BATCH_ROWS="64")
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_a_log_becomes_the_rows_and_sums_that_the_rule_says(rig: SinkRig, protocol: str) -> None:
+    """With cooperative-sticky groups, and with those of KIP-848, whose session the broker decides about."""
+    rig.start(SINK__BATCH_ROWS="64", KAFKA__GROUP_PROTOCOL=protocol, KAFKA__OPTIONS="{}")
     per_user_order_kept(rig, 1_500, seed=1)
 
 
@@ -65,6 +67,16 @@ def test_a_record_that_cannot_be_decoded_is_parked_and_its_neighbours_are_writte
     assert (headers["dlq-origin-offset"], headers["dlq-redrives"]) == ("3", "0")
     topic_id = rig.query("SELECT DISTINCT topic_id::text FROM consumer_offsets")
     assert topic_id == [(headers["dlq-origin-topic-id"],)]
+
+
+def test_a_record_that_is_larger_than_most_is_parked_too(rig: SinkRig) -> None:
+    """By itself librdkafka would refuse what is above a million bytes, and the sink would try for ever."""
+    large = Producer({"bootstrap.servers": rig.kafka, "message.max.bytes": 4 * 1024 * 1024})
+    large.produce(rig.topic, b"junk" * 500_000, b"u-1")
+    assert large.flush(20) == 0
+    rig.start()
+    rig.wait_until_done(1)
+    assert rig.sums()["parked"] == 1
 
 
 def test_a_newer_schema_stops_the_sink_for_a_person_and_is_never_poison(rig: SinkRig) -> None:

@@ -25,6 +25,7 @@ from tests.events import expected_of, history
 pytestmark = pytest.mark.integration
 
 TOPIC_ID = UUID(int=7)
+TIMEOUTS = statements.timeouts(statement_timeout_s=30, lock_timeout_s=10)
 ROWS = "SELECT session_id, event_id::text, applied_event_ids::text[] FROM sessions"
 SUMS = "SELECT written, duplicate, stale, passed, next_offset FROM consumer_offsets"
 
@@ -43,7 +44,7 @@ def apply_in_batches(
     pool: ConnectionPool, log: Sequence[SessionEvent], cuts: Sequence[int]
 ) -> Counter[Outcome]:
     """Write the log from offset 0 in batches that end at these cuts; returns the outcomes told."""
-    write = Write(pool, Offsets("topic", "group"), statement_timeout_s=30, lock_timeout_s=10)
+    write = Write(pool, Offsets("topic", "group"), TIMEOUTS)
     told: Counter[Outcome] = Counter()
     row = None
     for begin, end in pairwise(sorted({0, *cuts, len(log)})):

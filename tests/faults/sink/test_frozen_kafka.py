@@ -1,0 +1,49 @@
+"""Kafka is frozen: the sink neither crashes nor hangs when it has to go."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from config.embedded.services import EmbeddedServices
+from tests.events import made
+from tests.eventually import eventually
+from tests.sink_rig import SinkRig
+
+pytestmark = [pytest.mark.integration, pytest.mark.faults]
+
+
+@pytest.fixture
+def kafka_pid(services: EmbeddedServices) -> Iterator[int]:
+    """Whatever the test does to it, Kafka goes on afterwards."""
+    pid = services.pids["kafka-1"]
+    yield pid
+    os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.timeout(90)
+def test_sigterm_ends_the_sink_in_time_though_kafka_says_nothing_any_more(
+    rig: SinkRig, kafka_pid: int
+) -> None:
+    rig.publish(made(session=f"s-{n}") for n in range(20))
+    sink = rig.start()
+    rig.wait_until_done(20)
+    os.kill(kafka_pid, signal.SIGSTOP)
+    sink.send_signal(signal.SIGTERM)
+    assert sink.wait(11) == 0
+
+
+@pytest.mark.timeout(120)
+def test_placing_while_kafka_is_frozen_is_tried_again_until_it_answers(rig: SinkRig, kafka_pid: int) -> None:
+    """Method: freeze when the sink has its partitions, and make it ask for their places anew."""
+    rig.publish(made(session=f"s-{n}") for n in range(20))
+    sink = rig.start(SINK__TOPIC_CHECK_S="0.5")
+    rig.wait_until_done(20)
+    os.kill(kafka_pid, signal.SIGSTOP)
+    eventually(lambda: "Kafka did not answer in time" in rig.log_of(sink), within_s=40)
+    os.kill(kafka_pid, signal.SIGCONT)
+    rig.publish(made(session=f"t-{n}") for n in range(20))
+    rig.wait_until_done(40, within_s=60)
+    rig.assert_accounted()
+    assert sink.poll() is None
