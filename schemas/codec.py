@@ -6,11 +6,9 @@ The frame is a zero byte, the schema's id as an unsigned 32-bit big-endian numbe
 
 import re
 import struct
-from io import BytesIO
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
-import fastavro
 import msgspec
 
 from config.errors import Poison, StoppedForSafety
@@ -71,14 +69,12 @@ def decode(value: bytes | None) -> SessionEvent:
                 f"schema id {schema_id} is newer than this version: upgrade the sinks before the relays"
             )
         raise Poison("unknown_schema", f"schema id {schema_id} is not known here")
-    body = BytesIO(value)
-    body.seek(_FRAME.size)
     try:
-        fields: Any = fastavro.schemaless_reader(body, version.reading, None)
-    except (EOFError, LookupError, ValueError, OverflowError, MemoryError) as error:
+        fields, end = version.read(value, _FRAME.size)
+    except (ValueError, IndexError, struct.error) as error:
         raise Poison("undecodable", f"not a record of schema {schema_id}: {type(error).__name__}") from None
-    if body.tell() != len(value):
-        raise Poison("undecodable", f"{len(value) - body.tell()} bytes left over after the record")
+    if end != len(value):
+        raise Poison("undecodable", f"{len(value) - end} bytes left over after the record")
     try:
         return _checked(fields)
     except InvalidEvent as error:

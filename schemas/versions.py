@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import fastavro
 
+from schemas.reader import Read, reader_of
+
 PINNED_IDS: Final = range(1_900_000_001, 2_000_000_000)
 """Ids that this project gives out itself, far from any registry's own."""
 
@@ -21,36 +23,14 @@ class Version:
     """The file's own text, as other readers should get it."""
     parsed: dict[str, Any]
     """Parsed, logical types left out, since events carry plain microseconds."""
-    reading: dict[str, Any]
-    """Parsed for strict decoding, see `_by_index`."""
+    read: Read
+    """Reads a body that was written with it."""
 
 
 def _without(node: Any, *keys: str) -> Any:
     if isinstance(node, dict):
         return {key: _without(value, *keys) for key, value in node.items() if key not in keys}
     return [_without(item, *keys) for item in node] if isinstance(node, list) else node
-
-
-def _by_index(node: Any) -> Any:
-    """Turn the lists of union branches and enum symbols into mappings from their index.
-
-    The Avro specification counts both from zero, but fastavro looks them up in Python lists, where
-    the index -1 is the last entry: a corrupt byte would decode to a plausible value. A mapping has no
-    negative keys, so the same lookup fails.
-    """
-    if isinstance(node, list):
-        return {"type": "union", **{index: _by_index(branch) for index, branch in enumerate(node)}}
-    if not isinstance(node, dict):
-        return node
-    strict = dict(node)
-    if "symbols" in node:
-        strict["symbols"] = dict(enumerate(node["symbols"]))
-    if "fields" in node:
-        strict["fields"] = [{**field, "type": _by_index(field["type"])} for field in node["fields"]]
-    for inner in ("values", "items"):
-        if inner in node:
-            strict[inner] = _by_index(node[inner])
-    return strict
 
 
 def _load() -> dict[int, Version]:
@@ -61,7 +41,7 @@ def _load() -> dict[int, Version]:
         text = (room / "session_event" / f"{number}.avsc").read_text("utf-8")
         parsed: Any = fastavro.parse_schema(_without(json.loads(text), "logicalType", "doc"))
         versions[int(number)] = Version(
-            number=int(number), schema_id=entry["id"], text=text, parsed=parsed, reading=_by_index(parsed)
+            number=int(number), schema_id=entry["id"], text=text, parsed=parsed, read=reader_of(parsed)
         )
     return versions
 

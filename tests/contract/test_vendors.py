@@ -6,7 +6,7 @@ import pytest
 
 from producers.delivery import InvalidDelivery, NotJson
 from producers.sources import NORMALISERS
-from producers.sources.facts import MAX_DEPTH
+from producers.sources.json_object import MAX_DEPTH
 from schemas.codec import decode, encode
 from schemas.event import SessionEvent
 from schemas.identity import event_id

@@ -53,7 +53,16 @@ def test_problems_are_listed_but_not_without_end() -> None:
     assert json.loads(few.body)["problems"] == [{"path": "a.b", "problem": "is missing"}]
     many = json.loads(answers.refused(InvalidDelivery([Problem("a", "b")] * 100_000), "i").body)
     assert len(many["problems"]) + many["problems_left_out"] == 100_000
-    assert len(many["problems"]) == answers.MAX_PROBLEMS
+    assert len(many["problems"]) == delivery.MAX_PROBLEMS
+
+
+def test_a_path_of_the_senders_own_names_is_cut() -> None:
+    """A name may be as long as the body, and an answer is not to be."""
+    body = answers.refused(
+        InvalidDelivery([Problem(f"attributes.{'k' * 1_000_000}", "must be a text")]), "i"
+    ).body
+    assert json.loads(body)["problems"][0]["path"].startswith("attributes.kkk")
+    assert len(body) < 1_000
 
 
 def test_the_good_answer_lists_the_ids() -> None:

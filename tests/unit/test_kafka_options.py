@@ -1,4 +1,10 @@
+import logging
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient
 from pydantic import ValidationError
 
 from config.kafka import client_options
@@ -63,3 +69,40 @@ def test_our_own_options_win_over_the_users() -> None:
         "client.id": "x",
         "linger.ms": 1,
     }
+
+
+MIXED = {
+    "session.timeout.ms": 8_000,
+    "max.poll.interval.ms": 400_000,
+    "fetch.wait.max.ms": 100,
+    "queued.min.messages": 1_000,
+    "linger.ms": 5,
+    "compression.type": "lz4",
+    "batch.size": 100_000,
+    "client.id": "x",
+}
+
+
+@pytest.mark.parametrize(
+    ("client", "own"),
+    [(Producer, {"acks": "all"}), (AdminClient, {}), (Consumer, {"group.id": "g"})],
+)
+def test_options_reach_the_kind_of_client_that_has_them(
+    client: Callable[[dict[str, Any]], Any], own: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Method: librdkafka warns of each option that the other kind has, and is asked to say so here."""
+    kafka = KafkaSettings(bootstrap_servers="127.0.0.1:9", options=MIXED)
+    options = client_options(kafka, **own)
+    made = client({**options, "log_level": 4, "logger": logging.getLogger("librdkafka.told")})
+    made.poll(0)
+    assert [line for line in caplog.messages if "CONFWARN" in line] == []
+    assert options["client.id"] == "x"
+    assert ("session.timeout.ms" in options) == (client is Consumer)
+    assert ("linger.ms" in options) == (client is not Consumer)
+    if client is Consumer:
+        made.close()
+
+
+def test_librdkafka_would_warn_of_the_other_kinds_options(caplog: pytest.LogCaptureFixture) -> None:
+    Producer({"session.timeout.ms": 8_000, "logger": logging.getLogger("librdkafka.told")}).poll(0)
+    assert any("CONFWARN" in line for line in caplog.messages)

@@ -47,6 +47,13 @@ def source(*schemes: dict[str, object]) -> str:
         ("SOURCES", "[]", "SOURCES: should be a valid dictionary"),
         ("SOURCES", '{"A/B": {}}', "a source's name must be 1 to 64 of a-z, 0-9, - and _"),
         ("SOURCES", '{"s": {"vendr": "asleep"}}', "SOURCES.s.vendr: unknown, did you mean SOURCES.s.vendor?"),
+        ("SOURCES", f'{{"{"x" * 65}": {{}}}}', "a source's name must be 1 to 64 of a-z, 0-9, - and _"),
+        (
+            "SOURCES",
+            '{"s": {"tenant": "' + "x" * 65 + '"}}',
+            "tenant: String should have at most 64 characters",
+        ),
+        ("SOURCES", '{"s": {"tenant": "a\\u0000"}}', "SOURCES.s.tenant: must be printable characters only"),
         ("SOURCES", source(), "SOURCES.s.schemes: Value should have at least 1 item"),
         ("SOURCES", source({"scheme": "api_key"}), "SOURCES.s.schemes.0.secrets: needs at least one secret"),
         ("SOURCES", source({"scheme": "api_key", "secrets": [" "]}), "a secret must not be empty"),
@@ -101,7 +108,9 @@ def test_every_problem_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     "schemes",
     [
         [{"scheme": "none"}],
-        [{"scheme": "api_key", "secrets": ["k"]}, {"scheme": "none"}],
+        [{"scheme": "api_key", "secrets": [STRONG]}, {"scheme": "none"}],
+        [{"scheme": "api_key", "secrets": ["short"]}],
+        [{"scheme": "api_key", "secrets": [STRONG, "your-secret-key-here"]}],
         [{"scheme": "hmac_sha256", "secrets": ["short"]}],
         [{"scheme": "hmac_sha256", "secrets": [STRONG, "aaaaaaaaaaaaaaaaaaaaaaaa"]}],
         [{"scheme": "hmac_sha256", "secrets": ["please-change-me-please"]}],
@@ -111,6 +120,7 @@ def test_production_refuses_what_development_takes(
     monkeypatch: pytest.MonkeyPatch, schemes: list[dict[str, object]]
 ) -> None:
     monkeypatch.setenv("SOURCES", source(*schemes))
+    monkeypatch.setenv("DATABASE_URL", "postgresql://h/x")
     assert load().sources["s"].vendor == "generic"
     monkeypatch.setenv("ENVIRONMENT", "production")
     assert [line.split(":")[0] for line in problems()] == ["SOURCES"]
@@ -119,13 +129,27 @@ def test_production_refuses_what_development_takes(
 def test_production_takes_strong_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENVIRONMENT", "production")
     monkeypatch.setenv("DATABASE_URL", "postgresql://h/x")
-    monkeypatch.setenv("SOURCES", source({"scheme": "hmac_sha256", "secrets": [STRONG]}))
+    monkeypatch.setenv(
+        "SOURCES", source(*({"scheme": one, "secrets": [STRONG]} for one in ("hmac_sha256", "api_key")))
+    )
     assert load("sink").app.environment == "production"
 
 
 def test_only_roles_that_need_postgres_ask_for_it() -> None:
     assert load("relay").db.url is None
     assert problems("sink") == ["DATABASE_URL: not set, and this role can't work without it"]
+
+
+@pytest.mark.parametrize("role", [None, "relay"])
+def test_production_asks_every_role_for_it(monkeypatch: pytest.MonkeyPatch, role: Role | None) -> None:
+    """Told with all else, so also while other settings are wrong."""
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    assert problems(role) == ["DATABASE_URL: not set, which production refuses for every role"]
+    monkeypatch.setenv("API_PORT", "x")
+    assert [line.split(":")[0] for line in problems(role)] == ["API_PORT", "DATABASE_URL"]
+    monkeypatch.delenv("API_PORT")
+    monkeypatch.setenv("DB_HOST", "h")
+    assert load(role).app.environment == "production"
 
 
 def test_no_problem_repeats_a_value(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from config.sections import KafkaSettings
 from session_relay.up.board import View
 from session_relay.up.observer import Observer
 from session_relay.up.rounds import Rounds
-from session_relay.up.setting import Setting
+from session_relay.up.setting import Ports, Setting
 
 NOWHERE = "postgresql://postgres@127.0.0.1:9/x"
 
@@ -14,6 +14,6 @@ NOWHERE = "postgresql://postgres@127.0.0.1:9/x"
 def test_a_database_that_is_away_is_trouble_and_no_end() -> None:
     view = View({})
     with Observer(KafkaSettings(bootstrap_servers="127.0.0.1:9"), NOWHERE, "t") as observer:
-        rounds = Rounds(Setting.drawn(), observer, view)
+        rounds = Rounds(Setting.drawn(Ports()), "http://127.0.0.1:9", observer, view)
         assert asyncio.run(rounds.look()) is None
     assert "It can't be seen now" in view.trouble

@@ -1,4 +1,4 @@
-"""The log changes under a running sink: it goes on where there is something to read, and says what is gone."""
+"""The log changes under a running sink: it goes on where it can, and counts what is gone."""
 
 import psycopg
 import pytest
