@@ -217,7 +217,8 @@ class Pipeline:
 
 def _decode_into(batch: Batch, records: Sequence[Record]) -> list[Read]:
     """Add records to the batch, those that can't be decoded with their bytes; returns the decoded ones."""
-    reads = []
+    reads: list[Read] = []
+    seen: dict[int, tuple[int, int, int]] = {}  # of each partition: first expected offset, end, records
     for partition, expected, offset, message in records:
         value = message.value()
         try:
@@ -225,9 +226,11 @@ def _decode_into(batch: Batch, records: Sequence[Record]) -> list[Read]:
         except Poison as poison:
             batch.poison.append(undecodable(partition, offset, message, poison))
         batch.size_bytes += len(value) if value is not None else 0
-        span = batch.spans.get(partition)
-        begin, count = (expected, 0) if span is None else (span.begin, span.records)
-        batch.spans[partition] = Span(begin, offset + 1, count + 1)
+        begin, _, count = seen.get(partition, (expected, 0, 0))
+        seen[partition] = begin, offset + 1, count + 1
+    for partition, (begin, end, count) in seen.items():
+        span = batch.spans.get(partition, Span(begin, begin, 0))
+        batch.spans[partition] = Span(span.begin, end, span.records + count)
     batch.reads += reads
     return reads
 

@@ -55,6 +55,7 @@ _NO_ATTRIBUTES: Final = _JSONB_VERSION + b"{}"
 _OWN_COLUMN: Final = frozenset(COLUMNS)
 _OTHER_STATISTICS: Final = tuple(f for f in Statistics.__struct_fields__ if f not in _OWN_COLUMN)
 _NO_STATISTICS: Final = (None,) * 10
+_TYPE_NAMES: Final = {kind: kind.value for kind in EventType}  # `.value` is a call, felt per record
 _UUID_OID: Final = 2950
 _UUID_SIZE: Final = struct.pack(">i", 16)
 
@@ -82,7 +83,7 @@ def staged_row(
         event.session_id,
         event.user_id,
         event_id,
-        event.type.value,
+        _TYPE_NAMES[event.type],
         event.sequence,
         event.occurred_at - _Y2000_US,
         event.received_at - _Y2000_US,
@@ -99,7 +100,7 @@ def staged_row(
         topic_id.bytes,
         partition,
         offset,
-        _uuid_array([event_id] if written is None else [UUID(one).bytes for one in written]),
+        _ONE_UUID + event_id if written is None else _uuid_array([UUID(one).bytes for one in written]),
         written is not None,
     )
 
@@ -123,4 +124,12 @@ def _statistics(told: Statistics) -> tuple[Any, ...]:
 def _uuid_array(ids: Iterable[bytes]) -> bytes:
     """A one-dimensional uuid[]: dimensions, has-nulls flag, element type, length, lower bound, elements."""
     elements = [_UUID_SIZE + one for one in ids]
-    return struct.pack(">iiIii", 1, 0, _UUID_OID, len(elements), 1) + b"".join(elements)
+    return _array_of(len(elements)) + b"".join(elements)
+
+
+def _array_of(length: int) -> bytes:
+    return struct.pack(">iiIii", 1, 0, _UUID_OID, length, 1)
+
+
+_ONE_UUID: Final = _array_of(1) + _UUID_SIZE
+"""What stands before the only element."""
