@@ -1,18 +1,73 @@
 """What every Kafka client is told alike."""
 
-from typing import Any
+from typing import Any, Final
 
 from config.sections import KafkaSettings
+
+_CONSUMERS_ONLY: Final = frozenset(
+    {
+        "auto.commit.interval.ms",
+        "consume.callback.max.messages",
+        "coordinator.query.interval.ms",
+        "fetch.error.backoff.ms",
+        "fetch.max.bytes",
+        "fetch.message.max.bytes",
+        "fetch.min.bytes",
+        "fetch.queue.backoff.ms",
+        "fetch.wait.max.ms",
+        "group.protocol.type",
+        "group.remote.assignor",
+        "heartbeat.interval.ms",
+        "max.partition.fetch.bytes",
+        "max.poll.interval.ms",
+        "max.poll.records",
+        "offset.store.method",
+        "offset.store.path",
+        "offset.store.sync.interval.ms",
+        "partition.assignment.strategy",
+        "queued.max.messages.kbytes",
+        "queued.min.messages",
+        "session.timeout.ms",
+        "share.acknowledgement.mode",
+    }
+)
+"""Marked C in librdkafka's CONFIGURATION.md; those that a user may not set are not listed."""
+_PRODUCERS_ONLY: Final = frozenset(
+    {
+        "batch.num.messages",
+        "batch.size",
+        "compression.codec",
+        "compression.level",
+        "compression.type",
+        "delivery.report.only.error",
+        "linger.ms",
+        "message.send.max.retries",
+        "produce.offset.report",
+        "queue.buffering.backpressure.threshold",
+        "queue.buffering.max.kbytes",
+        "queue.buffering.max.messages",
+        "queue.buffering.max.ms",
+        "queuing.strategy",
+        "request.timeout.ms",
+        "retries",
+        "sticky.partitioning.linger.ms",
+        "transaction.timeout.ms",
+    }
+)
+"""Marked P there, likewise."""
 
 
 def client_options(kafka: KafkaSettings, **overrides: Any) -> dict[str, Any]:
     """Options for one librdkafka client.
 
     The user's `KAFKA__OPTIONS` go over librdkafka's defaults, and what our promises rest on goes over
-    both.
+    both. Options for the other kind of client are left out, as librdkafka warns of each of them. A
+    client with a `group.id` is a consumer; to librdkafka an administrator is a producer.
 
     Args:
         kafka: Where the cluster is, and the user's options.
         overrides: The client's own options, such as `**{"acks": "all"}`; they win.
     """
-    return {**kafka.options, **overrides, "bootstrap.servers": kafka.bootstrap_servers}
+    others = _PRODUCERS_ONLY if "group.id" in overrides else _CONSUMERS_ONLY
+    own = {name: value for name, value in kafka.options.items() if name not in others}
+    return {**own, **overrides, "bootstrap.servers": kafka.bootstrap_servers}

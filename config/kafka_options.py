@@ -1,13 +1,14 @@
 """`KAFKA__OPTIONS`: librdkafka's settings, checked by it, save those that our promises rest on."""
 
-import json
 import logging
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final
 
 from confluent_kafka import KafkaException, Producer
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator
+
+from config.json_text import json_text
 
 Scalar = str | int | float | bool
 
@@ -44,16 +45,6 @@ SILENT.disabled = True
 _CALLBACKS: Final = re.compile(r"(_cb$|^on_|^logger$|^default\.topic\.config$)")
 """Names that Python's binding takes for functions and objects; no text can stand for them."""
 _HOST_PORT: Final = re.compile(r"^([A-Za-z_]+://)?(\[[0-9A-Fa-f:.%]+\]|[^\s:/,\[\]]+)(:\d{1,5})?$")
-
-
-def _parsed(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        # `from None`: the message would go on to quote the text, which may hold a password
-        raise ValueError('must be a JSON map such as {"security.protocol": "ssl"}') from None
 
 
 def _refusals(options: Mapping[str, Scalar]) -> Iterator[str]:
@@ -114,5 +105,6 @@ def _checked_servers(value: str) -> str:
     return ",".join(servers)
 
 
-KafkaOptions = Annotated[dict[str, Any], BeforeValidator(_parsed), AfterValidator(_checked)]
+_MAP: Final = json_text('must be a JSON map such as {"security.protocol": "ssl"}')
+KafkaOptions = Annotated[dict[str, Any], _MAP, AfterValidator(_checked)]
 BootstrapServers = Annotated[str, AfterValidator(_checked_servers)]

@@ -66,7 +66,7 @@ SINK_RECORDS = _counter(
 )
 SINK_BATCH = Histogram(
     "sink_batch_seconds",
-    "Time per batch by stage: decode, park, write. Slow writes: look at Postgres.",
+    "Time per batch by stage: decode, park, copy, apply (copy included), commit. Slow apply: see Postgres.",
     ("stage",),
     buckets=_LATENCY_S,
     registry=REGISTRY,
@@ -96,7 +96,9 @@ DB_POOL_IN_USE = _gauge("db_pool_in_use", "Connections that are lent out.")
 DB_POOL_WAITING = _gauge(
     "db_pool_waiting", "Callers waiting for a connection. Not 0: Postgres is slow or away."
 )
-DB_QUERIES = _counter("db_queries_total", "Transactions sent to Postgres, successful or not.")
+DB_QUERIES = _counter(
+    "db_queries_total", "Transactions that were begun to apply a batch, failed and repeated ones included."
+)
 DB_CONNECTION_ERRORS = _counter(
     "db_connection_errors_total", "Attempts on Postgres that found it away, locked, full or read-only."
 )

@@ -91,14 +91,18 @@ def load(role: Role | None = None) -> Settings:
         settings = Settings()
     except ValidationError as error:
         problems += [problem_line(detail, Settings) for detail in error.errors(include_url=False)]
-    if role in NEED_DATABASE and not _names_a_database(found.trees):
-        problems.append("DATABASE_URL: not set, and this role can't work without it")
+    if not _tells(found.trees, "db", "url", *PARTS):
+        if role in NEED_DATABASE:
+            problems.append("DATABASE_URL: not set, and this role can't work without it")
+        elif _tells(found.trees, "app", "environment") == "production":
+            problems.append("DATABASE_URL: not set, which production refuses for every role")
     if settings is None or problems:
         lines = "\n".join(f"  {line}" for line in sorted(problems))
         raise SettingsError(f"settings can't be used:\n{lines}")
     return settings
 
 
-def _names_a_database(trees: Sequence[origins.Tree]) -> bool:
-    """Whether any origin says where Postgres is, rightly or wrongly: wrong ones are told by themselves."""
-    return any({"url", *PARTS} & set(tree["db"]) for tree in trees if isinstance(tree.get("db"), dict))
+def _tells(trees: Sequence[origins.Tree], branch: str, *names: str) -> object:
+    """What the first origin that has one of these names says there; that it is right is checked elsewhere."""
+    given = (tree[branch] for tree in trees if isinstance(tree.get(branch), dict))
+    return next((told[name] for told in given for name in names if name in told), None)

@@ -1,16 +1,17 @@
 """One entry of `sources`: who may send, how that is proven, and whose data it is."""
 
-import json
 import re
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
+from pydantic.types import StringConstraints
 
-from config.sections import Name, Section
+from config.json_text import json_text
+from config.sections import Section
 
 DEFAULT_HEADERS: Final = {"api_key": "x-api-key", "hmac_sha256": "x-signature"}
-MIN_SIGNING_KEY_CHARS: Final = 16
-"""The least that production takes for a signing key; RFC 2104 advises against short keys."""
+MIN_SECRET_CHARS: Final = 16
+"""The least that production takes for a key; RFC 2104 advises against short ones."""
 MIN_DISTINCT_CHARS: Final = 5
 _GUESSABLE: Final = re.compile(
     r"change.?me|your.?(secret|key)|example|^((secret|password|default)[-_]?)+$", re.IGNORECASE
@@ -20,14 +21,17 @@ _HEADER: Final = re.compile(r"^[a-z0-9!#$%&'*+.^_`|~-]+$")
 """A token of RFC 9110, section 5.6.2, in lower case."""
 
 
-def _parsed(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        # `from None`: the text holds secrets, and the library's message may quote it
-        raise ValueError("must be JSON") from None
+def _printable(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError("must be printable characters only")
+    return name
+
+
+TenantName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(_printable)
+]
+"""As long as an event's tenant may be: it is part of every key."""
+_JSON: Final = json_text("must be JSON")
 
 
 class Scheme(Section):
@@ -36,7 +40,7 @@ class Scheme(Section):
     scheme: Literal["api_key", "hmac_sha256", "none"] = Field(
         description="`api_key`, `hmac_sha256` (hex, of the raw body) or `none` (not in production)."
     )
-    secrets: Annotated[list[SecretStr], BeforeValidator(_parsed)] = Field(
+    secrets: Annotated[list[SecretStr], _JSON] = Field(
         default=[], description="Keys that pass, several while one replaces another."
     )
     header: str | None = Field(
@@ -67,8 +71,8 @@ class Source(Section):
     """Where deliveries come from; its name in `sources` is the last part of its URL."""
 
     vendor: Literal["asleep", "generic"] = Field(description="Whose payloads these are.")
-    tenant: Name = Field(default="default", description="Whose data it is.")
-    schemes: Annotated[list[Scheme], BeforeValidator(_parsed), Field(min_length=1)] = Field(
+    tenant: TenantName = Field(default="default", description="Whose data it is.")
+    schemes: Annotated[list[Scheme], _JSON, Field(min_length=1)] = Field(
         description="Proofs that a delivery must bring; every one of them must pass."
     )
 
@@ -81,7 +85,7 @@ def _checked_name(name: str) -> str:
 
 
 SourceName = Annotated[str, AfterValidator(_checked_name)]
-Sources = Annotated[dict[SourceName, Source], BeforeValidator(_parsed)]
+Sources = Annotated[dict[SourceName, Source], _JSON]
 
 
 def unsafe_in_production(sources: dict[str, Source]) -> list[str]:
@@ -91,10 +95,10 @@ def unsafe_in_production(sources: dict[str, Source]) -> list[str]:
         for scheme in source.schemes:
             if scheme.scheme == "none":
                 problems.append(f"{name}: scheme none lets anybody in, production refuses it")
-            elif scheme.scheme == "hmac_sha256" and any(map(_weak, scheme.secrets)):
+            elif any(map(_weak, scheme.secrets)):
                 problems.append(
-                    f"{name}: a signing key must have at least {MIN_SIGNING_KEY_CHARS} characters "
-                    "and not be a well-known one in production"
+                    f"{name}: a secret of scheme {scheme.scheme} must have at least {MIN_SECRET_CHARS} "
+                    "characters and not be a well-known one in production"
                 )
     return problems
 
@@ -102,7 +106,7 @@ def unsafe_in_production(sources: dict[str, Source]) -> list[str]:
 def _weak(secret: SecretStr) -> bool:
     value = secret.get_secret_value()
     return (
-        len(value) < MIN_SIGNING_KEY_CHARS
+        len(value) < MIN_SECRET_CHARS
         or len(set(value)) < MIN_DISTINCT_CHARS
         or bool(_GUESSABLE.search(value))
     )

@@ -10,10 +10,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from producers import delivery
-from producers.delivery import InvalidDelivery, Refusal
+from producers.delivery import MAX_PROBLEMS, InvalidDelivery, Refusal
 
-MAX_PROBLEMS: Final = 100
-"""Problems that one answer lists; a body of 1 MiB could have a hundred thousand."""
+_MAX_PATH: Final = 255
+"""Characters of a path that are told: a sender's own names may be as long as the body."""
 _RETRY: Final = ("retry-after", "5")
 
 
@@ -65,10 +65,14 @@ def refused(refusal: Refusal, request_id: str) -> Answer:
     extra: dict[str, Any] = {}
     if isinstance(refusal, InvalidDelivery):
         shown = refusal.problems[:MAX_PROBLEMS]
-        extra["problems"] = [{"path": one.path, "problem": one.problem} for one in shown]
+        extra["problems"] = [{"path": _shortened(one.path), "problem": one.problem} for one in shown]
         if len(refusal.problems) > MAX_PROBLEMS:
             extra["problems_left_out"] = len(refusal.problems) - MAX_PROBLEMS
     return problem(told.status, told.detail, request_id, told.headers, **extra)
+
+
+def _shortened(path: str) -> str:
+    return path if len(path) <= _MAX_PATH else f"{path[:_MAX_PATH]}…"
 
 
 def not_found(request_id: str) -> Answer:

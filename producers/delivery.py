@@ -4,10 +4,13 @@ A refusal never carries a value of the delivery: its text goes into answers and 
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from schemas.codec import Problem
 from schemas.event import SessionEvent
+
+MAX_PROBLEMS: Final = 100
+"""Problems that one answer lists; a body of 1 MiB could have a hundred thousand."""
 
 
 class Headers(Protocol):

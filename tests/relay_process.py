@@ -32,6 +32,8 @@ SOURCES = {
 }
 INHERITED = ("PATH", "HOME", "LANG", "PYTHONPATH", "COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG")
 ROOT = Path(__file__).parents[1]
+_END_WITHIN_S = 15.0
+"""The relay promises 10 s."""
 
 
 class RelayProcess:
@@ -74,8 +76,7 @@ class RelayProcess:
             yield relay
         finally:
             relay.client.close()
-            relay.process.kill()
-            relay.process.wait()
+            relay.end()
 
     port = 0
     sidecar_port = 0
@@ -122,6 +123,15 @@ class RelayProcess:
     def stop(self, signum: signal.Signals = signal.SIGTERM, within_s: float = 15.0) -> int:
         self.process.send_signal(signum)
         return self.process.wait(within_s)
+
+    def end(self) -> None:
+        """End it whatever its state: in order, so that its coverage is written, or by force if it hangs."""
+        self.process.terminate()
+        try:
+            self.process.wait(_END_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 def new_topic(kafka: str) -> str:

@@ -26,7 +26,8 @@ from typing import Any, Final
 
 from producers.delivery import Context
 from producers.sources.event import finished, user_of
-from producers.sources.facts import Facts, Layer, as_attribute, as_statistic, is_identifier, read_object
+from producers.sources.facts import Facts, Layer, as_attribute, as_statistic, is_identifier
+from producers.sources.json_object import read_object
 from schemas.codec import Problem
 from schemas.event import EventType, SessionEvent, Statistics
 

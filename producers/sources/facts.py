@@ -3,27 +3,22 @@
 What is not taken as a fact stays, and becomes an attribute.
 """
 
-import json
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
-from producers.delivery import InvalidDelivery, NotJson
 from schemas.codec import Problem
 from schemas.event import MAX_TIME_US, MIN_TIME_US, Statistics
 
 Layer = tuple[str, dict[str, Any]]
 """A prefix for paths, and an object of the body whose fields stand beside those of other layers."""
 
-MAX_DEPTH: Final = 64
-"""Objects and lists within each other; RFC 8259, section 9, lets a reader set a limit."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _Moment = Annotated[datetime, Meta(tz=True)]
-_from_json = msgspec.json.Decoder().decode
 _to_json = msgspec.json.Encoder().encode
 _STATISTICS: Final = get_type_hints(Statistics, include_extras=True)
 
@@ -32,32 +27,6 @@ class _Hypnogram(msgspec.Struct):
     """A class, since msgspec looks up what a class means once, and any other type at each call."""
 
     stages: list[Literal[-1, 0, 1, 2, 3]]
-
-
-def read_object(body: bytes) -> dict[str, Any]:
-    """Parse a body that has to be one JSON object (RFC 8259).
-
-    Raises:
-        NotJson: Not UTF-8, not JSON, or nested too deeply to be read safely.
-        InvalidDelivery: JSON, but no object, or with a number or text that no table can hold.
-    """
-    try:
-        told = _from_json(body)
-    except msgspec.ValidationError:
-        raise InvalidDelivery([Problem("", "a number is out of range")]) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        if _has_half_a_pair(body):
-            raise InvalidDelivery([Problem("", "a text has half a surrogate pair")]) from None
-        raise NotJson from None
-    except RecursionError:
-        raise NotJson from None
-    if not isinstance(told, dict):
-        raise InvalidDelivery([Problem("", "must be a JSON object")])
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deeper(told, MAX_DEPTH):
-        raise NotJson
-    if rb"\u0000" in body and (paths := list(_nul_paths(told))):
-        raise InvalidDelivery([Problem(path, "contains U+0000, which can't be stored") for path in paths])
-    return told
 
 
 class Facts:
@@ -207,41 +176,3 @@ def as_statistic(name: str, value: object) -> float | None:
         return msgspec.convert(value, _STATISTICS[name])  # type: ignore[no-any-return] # a field's own type
     except msgspec.ValidationError:
         return None
-
-
-def _is_deeper(told: object, levels: int) -> bool:
-    layer = [told]
-    for _ in range(levels + 1):
-        layer = [
-            inner
-            for value in layer
-            if isinstance(value, dict | list)
-            for inner in (value.values() if isinstance(value, dict) else value)
-        ]
-    return bool(layer)
-
-
-def _nul_paths(told: object) -> Iterator[str]:
-    open_ends: list[tuple[str, object]] = [("", told)]
-    while open_ends:  # no recursion: the depth is the sender's choice
-        path, value = open_ends.pop()
-        if isinstance(value, str) and "\x00" in value:
-            yield path
-        elif isinstance(value, dict):
-            for key, inner in value.items():
-                if "\x00" in key:
-                    yield f"{path}(a name)"
-                open_ends.append((f"{path}.{key}".lstrip("."), inner))
-        elif isinstance(value, list):
-            open_ends.extend((f"{path}[{index}]", inner) for index, inner in enumerate(value))
-
-
-def _has_half_a_pair(body: bytes) -> bool:
-    r"""Whether the body is JSON but for half a surrogate pair such as "\\ud800", which UTF-8 can't hold."""
-    if rb"\ud" not in body.lower():
-        return False
-    try:
-        json.loads(body)  # the standard library takes such texts
-    except (ValueError, RecursionError):
-        return False
-    return True

@@ -19,7 +19,8 @@ from typing import Any, Final
 
 from producers.delivery import Context
 from producers.sources.event import finished, user_of
-from producers.sources.facts import Facts, as_statistic, read_object
+from producers.sources.facts import Facts, as_statistic
+from producers.sources.json_object import read_object
 from schemas.event import RANK, EventType, SessionEvent, Statistics
 from schemas.identity import session_id_for
 

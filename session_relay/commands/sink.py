@@ -1,6 +1,5 @@
 """`session-relay sink`: take events to Postgres."""
 
-
 from config import logs, settings
 from consumers import sink
 

@@ -26,13 +26,12 @@ from session_relay.up.board import Board, View
 from session_relay.up.observer import Observer
 from session_relay.up.roles import Role, RoleDied
 from session_relay.up.rounds import Rounds, Traffic
-from session_relay.up.setting import Setting
+from session_relay.up.setting import Ports, Setting, preferred_ports
 
 _LATER_COUNT: Final = 200
 _LATER_MANNER: Final = Manner(connections=4, rate=5.0)
 """After the first round traffic goes on slowly, so that there is something to watch."""
 _REFRESH_S: Final = 0.4
-_TRIES: Final = 3
 _PORT_TAKEN: Final = os.strerror(errno.EADDRINUSE)
 
 
@@ -87,25 +86,35 @@ def _run(options: Options, console: Console) -> ExitCode:
         console.print(f"Services are up after {time.monotonic() - started_s:.1f} s; starting relay and sink.")
         setting, roles = _ready_roles(stack, addresses, options.state_dir)
         observer = stack.enter_context(Observer(kafka, addresses.database_url, setting.tenant))
-        view = View(_open_these(setting, addresses, options.state_dir), started_s=started_s)
+        relay_url = roles["relay"].wait_url("relay_started")
+        open_these = {
+            "relay": f"{relay_url}/webhooks/asleep",
+            "relay's metrics": f"{roles['relay'].wait_url('sidecar_started')}/metrics",
+            "sink's metrics": f"{roles['sink'].wait_url('sidecar_started')}/metrics",
+            **_services(addresses),
+            "logs": str(options.state_dir / "logs"),
+            "tenant": setting.tenant,
+        }
+        view = View(open_these, started_s=started_s)
         if not console.is_terminal:
             for name, address in view.addresses.items():
                 console.print(f"{name}: {address}", markup=False, soft_wrap=True)
         board = stack.enter_context(Board(console, view))
-        return asyncio.run(_watched(options, console, Rounds(setting, observer, view), board, roles))
+        rounds = Rounds(setting, relay_url, observer, view)
+        return asyncio.run(_watched(options, console, rounds, board, list(roles.values())))
 
 
-def _ready_roles(stack: ExitStack, addresses: Addresses, state_dir: Path) -> tuple[Setting, list[Role]]:
-    """Start the roles; on other ports if somebody took one between its choice and its use."""
-    for left in reversed(range(_TRIES)):
-        setting = Setting.drawn()
+def _ready_roles(stack: ExitStack, addresses: Addresses, state_dir: Path) -> tuple[Setting, dict[str, Role]]:
+    """Start the roles; on free ports if somebody took a preferred one between its choice and its use."""
+    for ports in (stack.enter_context(preferred_ports()), Ports()):
+        setting = Setting.drawn(ports)
         with ExitStack() as trial:
-            roles = [trial.enter_context(role) for role in _roles(setting, addresses, state_dir)]
+            roles = {role.name: trial.enter_context(role) for role in _roles(setting, addresses, state_dir)}
             try:
-                for role in roles:
+                for role in roles.values():
                     role.wait_ready()
             except RoleDied as died:
-                if _PORT_TAKEN not in str(died) or not left:
+                if _PORT_TAKEN not in str(died) or not any(ports):
                     raise
             else:
                 stack.enter_context(trial.pop_all())
@@ -118,19 +127,14 @@ def _roles(setting: Setting, addresses: Addresses, state_dir: Path) -> Iterator[
     logs = state_dir / "logs"
     logs.mkdir(exist_ok=True)
     for name in ("sink", "relay"):
-        yield Role(name, setting.environment(name, addresses), logs, f"{setting.sidecar_url(name)}/readyz")
+        yield Role(name, setting.environment(name, addresses), logs)
 
 
-def _open_these(setting: Setting, addresses: Addresses, state_dir: Path) -> dict[str, str]:
+def _services(addresses: Addresses) -> dict[str, str]:
     return {
-        "relay": f"{setting.relay_url}/webhooks/asleep",
-        "relay's metrics": f"{setting.sidecar_url('relay')}/metrics",
-        "sink's metrics": f"{setting.sidecar_url('sink')}/metrics",
         "database": addresses.database_url,
         "kafka": addresses.kafka_bootstrap_servers,
         "redis": addresses.redis_url,
-        "logs": str(state_dir / "logs"),
-        "tenant": setting.tenant,
     }
 
 

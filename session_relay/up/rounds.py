@@ -58,13 +58,15 @@ class Rounds:
     """Sends rounds and judges them.
 
     Args:
-        setting: Where to, and signed with what.
+        setting: Signed with what, and for whom.
+        relay_url: Where to.
         observer: Shows what became of it.
         view: Kept up to date.
     """
 
-    def __init__(self, setting: Setting, observer: Observer, view: View) -> None:
+    def __init__(self, setting: Setting, relay_url: str, observer: Observer, view: View) -> None:
         self._setting = setting
+        self._relay_url = relay_url
         self._observer = observer
         self._view = view
         self._turn = asyncio.Lock()  # the observer's connection is one thread's at a time
@@ -101,7 +103,7 @@ class Rounds:
             raise RelayError(f"The sink takes nothing, though {before.lag} records wait.")
         self._start = self._start or before
         ledger = Ledger()
-        sender = Sender(self._setting.relay_url, self._setting.credentials, ledger, traffic.manner)
+        sender = Sender(self._relay_url, self._setting.credentials, ledger, traffic.manner)
         self._earlier, self._current = self._earlier + self._current, sender.tally
         self._view.round_begins()
         self._view.phase = f"round {number}: sending {traffic.count:,} deliveries"

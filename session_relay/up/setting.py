@@ -1,21 +1,48 @@
-"""What one demo runs with: free ports, secrets made for it, a tenant of its own."""
+"""What one demo runs with: ports, secrets made for it, a tenant of its own."""
 
 import json
 import secrets
 import socket
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from config.embedded.services import Addresses
 from session_relay.simulate.facts import ASLEEP, GENERIC
 from session_relay.simulate.sender import Credentials
 
 _HOST: Final = "127.0.0.1"
-_PORTS: Final = (8080, 9101, 9102)
-"""The relay's public port and the sidecars' of relay and sink, taken where they are free."""
+_CLAIM: Final = "\0session-relay-up"
+"""An abstract address (unix(7)): one holder in the very network that has the ports, let go by the kernel."""
 _SINK: Final = {"KAFKA__OPTIONS": json.dumps({"session.timeout.ms": 8_000})}
 """For so long, not for 45 s, the sink of a demo that was killed holds its partitions."""
+
+
+class Ports(NamedTuple):
+    """Where the roles are to listen; 0 is a free port, which the role tells by its log."""
+
+    relay: int = 0
+    relay_sidecar: int = 0
+    sink_sidecar: int = 0
+
+
+_PREFERRED: Final = Ports(8080, 9101, 9102)
+
+
+@contextmanager
+def preferred_ports() -> Iterator[Ports]:
+    """The ports that people know, as far as they are free; for one demo at a time, any other gets none.
+
+    Two that start at once would both see them free.
+    """
+    with socket.socket(socket.AF_UNIX) as claim:
+        try:
+            claim.bind(_CLAIM)
+        except OSError:
+            yield Ports()
+        else:
+            yield Ports(*(port if _is_free(port) else 0 for port in _PREFERRED))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,20 +53,15 @@ class Setting:
     """
 
     run: str
-    relay_port: int
-    relay_sidecar_port: int
-    sink_sidecar_port: int
+    ports: Ports
     credentials: dict[str, Credentials]
 
     @classmethod
-    def drawn(cls) -> Self:
-        """Find free ports and make secrets."""
-        relay, relay_sidecar, sink_sidecar = _free_ports()
+    def drawn(cls, ports: Ports) -> Self:
+        """Make secrets and names."""
         return cls(
             run=secrets.token_hex(4),
-            relay_port=relay,
-            relay_sidecar_port=relay_sidecar,
-            sink_sidecar_port=sink_sidecar,
+            ports=ports,
             credentials={
                 ASLEEP: Credentials(api_key=secrets.token_urlsafe(24), signing_key=secrets.token_urlsafe(32)),
                 GENERIC: Credentials(signing_key=secrets.token_urlsafe(32)),
@@ -51,31 +73,22 @@ class Setting:
         """Whose data this run's events are."""
         return f"demo-{self.run}"
 
-    @property
-    def relay_url(self) -> str:
-        """Where webhooks go."""
-        return f"http://{_HOST}:{self.relay_port}"
-
-    def sidecar_url(self, role: str) -> str:
-        """Where a role shows its health and its metrics."""
-        port = {"relay": self.relay_sidecar_port, "sink": self.sink_sidecar_port}[role]
-        return f"http://{_HOST}:{port}"
-
     def environment(self, role: str, addresses: Addresses) -> dict[str, str]:
         """A role's settings."""
         return addresses.environment() | self._own() | (_SINK if role == "sink" else {})
 
     def _own(self) -> dict[str, str]:
-        return {
-            "API_HOST": _HOST,
-            "API_PORT": str(self.relay_port),
+        return {  # by their nested names, which win over flat ones that may be inherited
+            "HTTP__HOST": _HOST,
+            "HTTP__PORT": str(self.ports.relay),
             "METRICS__HOST": _HOST,
-            "METRICS__RELAY_PORT": str(self.relay_sidecar_port),
-            "METRICS__SINK_PORT": str(self.sink_sidecar_port),
+            "METRICS__RELAY_PORT": str(self.ports.relay_sidecar),
+            "METRICS__SINK_PORT": str(self.ports.sink_sidecar),
             "METRICS__INTERVAL_S": "2",  # a demo is watched, so its gauges move
-            "ENABLE_METRICS": "true",
-            "ENVIRONMENT": "development",
-            "APP__LOG_FORMAT": "json",
+            "METRICS__ENABLED": "true",
+            "APP__ENVIRONMENT": "development",
+            "APP__LOG_FORMAT": "json",  # the log tells the ports
+            "APP__LOG_LEVEL": "INFO",
             "SOURCES": json.dumps({name: self._source(name) for name in self.credentials}),
         }
 
@@ -86,14 +99,9 @@ class Setting:
         return {"vendor": name, "tenant": self.tenant, "schemes": schemes}
 
 
-def _free_ports() -> list[int]:
-    """A free port for each wanted one, that very one if it is free; all are held until all are found."""
-    with ExitStack() as held:
-        return [held.enter_context(_listening(wanted)).getsockname()[1] for wanted in _PORTS]
-
-
-def _listening(wanted: int) -> socket.socket:
+def _is_free(port: int) -> bool:
     try:
-        return socket.create_server((_HOST, wanted))
+        socket.create_server((_HOST, port)).close()
     except OSError:
-        return socket.create_server((_HOST, 0))
+        return False
+    return True

@@ -12,7 +12,7 @@ PINNED = re.compile(
     r"^([a-z0-9-]+)==\S+((?: ; [^\\]+)?) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE
 )
 NAME = re.compile(r"^[A-Za-z0-9._-]+")
-OF_ONE_MACHINE = re.compile(r"/(?:work|root|home|Users|tmp/lab)/")
+OF_ONE_MACHINE = re.compile(r"/(?:work|root|home|Users)/")
 
 
 def pinned(lock: str) -> set[str]:

@@ -5,8 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from config.embedded.processes import Identity, identify
 from config.embedded.services import EmbeddedServices, status
 from config.embedded.state import State, load
 from config.errors import Unavailable
+from tests.eventually import eventually
 
 pytestmark = pytest.mark.faults
 OWNER = """
@@ -61,13 +61,6 @@ def ready(process: subprocess.Popen[bytes]) -> None:
     assert process.stdout.readline() == b"ready\n"
 
 
-def eventually(condition: Callable[[], bool], within_s: float = 20) -> None:
-    deadline_s = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline_s, "it never came true"
-        time.sleep(0.05)
-
-
 def family(state: State) -> list[Identity]:
     """The keeper, the services, and Postgres' own processes."""
     postgres = Path(f"/proc/{state.services['postgres'].pid}/task/{state.services['postgres'].pid}/children")
@@ -89,7 +82,7 @@ def test_the_killed_owner_takes_all_with_it(state_dir: Path) -> None:
         everybody = family(remembered(state_dir))
         assert all(one.is_alive() for one in everybody)
         process.kill()
-        eventually(lambda: not any(one.is_alive() for one in everybody))
+        eventually(lambda: not any(one.is_alive() for one in everybody), within_s=20)
     assert remembered(state_dir).services == {}  # it was an orderly end
 
 
@@ -103,7 +96,7 @@ def test_the_killed_keeper_takes_all_with_it_and_the_next_start_is_clean(state_d
             connection.commit()
             everybody = family(state)
             os.kill(state.keeper.pid, signal.SIGKILL)
-            eventually(lambda: not any(one.is_alive() for one in everybody))
+            eventually(lambda: not any(one.is_alive() for one in everybody), within_s=20)
     with EmbeddedServices.running(state_dir) as services:
         with psycopg.connect(services.addresses.database_url) as connection:
             connection.execute("TABLE kept")
@@ -112,12 +105,12 @@ def test_the_killed_keeper_takes_all_with_it_and_the_next_start_is_clean(state_d
 
 def test_an_owner_killed_during_the_start_leaves_nothing(state_dir: Path) -> None:
     with owner(state_dir) as process:
-        eventually(lambda: "kafka-1" in remembered(state_dir).services)
+        eventually(lambda: "kafka-1" in remembered(state_dir).services, within_s=20)
         state = remembered(state_dir)
         assert not state.ready
         process.kill()
         started = [one for one in (state.keeper, *state.services.values()) if one]
-        eventually(lambda: not any(one.is_alive() for one in started))
+        eventually(lambda: not any(one.is_alive() for one in started), within_s=20)
 
 
 def test_a_service_that_ends_during_the_start_is_told_with_its_log(state_dir: Path) -> None:

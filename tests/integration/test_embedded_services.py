@@ -7,8 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -20,6 +19,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from config.embedded.services import Addresses, EmbeddedServices, Mode, start_detached, status, stop
 from config.errors import RelayError
+from tests.eventually import eventually
 
 pytestmark = pytest.mark.integration
 TOPIC = "embedded-services"
@@ -45,13 +45,6 @@ def state_dir() -> Iterator[Path]:
 def services(state_dir: Path) -> Iterator[EmbeddedServices]:
     with EmbeddedServices.running(state_dir) as running:
         yield running
-
-
-def eventually(condition: Callable[[], bool], within_s: float = 15) -> None:
-    deadline_s = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline_s, "it never came true"
-        time.sleep(0.05)
 
 
 def command(*args: str, **variables: str) -> subprocess.CompletedProcess[str]:

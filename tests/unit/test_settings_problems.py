@@ -1,4 +1,5 @@
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ def problems(role: Role | None = None) -> list[str]:
     return [line.strip() for line in str(caught.value).splitlines()[1:]]
 
 
-def source(*schemes: dict[str, object]) -> str:
+def source(*schemes: Mapping[str, object]) -> str:
     return json.dumps({"s": {"vendor": "generic", "schemes": schemes}})
 
 
