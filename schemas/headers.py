@@ -1,6 +1,7 @@
 """A record's headers: CloudEvents 1.0 in binary mode for Kafka, and W3C Trace Context."""
 
 import os
+import random
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -12,6 +13,8 @@ CONTENT_TYPE: Final = ("content-type", b"application/avro")
 _SPECVERSION: Final = ("ce_specversion", b"1.0")
 _TYPES: Final = {kind: ("ce_type", f"sessionrelay.{kind.lower()}".encode()) for kind in EventType}
 
+_chance: Final = random.Random(os.urandom(32))  # noqa: S311 - ids of traces are no secrets
+"""Seeded once: asking the system for each request lets go of the interpreter, twice."""
 _TRACEPARENT: Final = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})(?P<trace>[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-(?P<flags>[0-9a-f]{2})"
 )
@@ -54,10 +57,10 @@ def continue_trace(incoming: str | None) -> str:
     starts a new trace and is never a reason to refuse. Of a future version, only what version 00
     defines is read, and more may follow after a dash.
     """
-    span = os.urandom(8).hex()
+    span = f"{_chance.getrandbits(64) or 1:016x}"
     if incoming is not None:
         head, rest = incoming[:55], incoming[55:]
         found = _TRACEPARENT.fullmatch(head)
         if found and (not rest or (rest[0] == "-" and not head.startswith("00"))):
             return f"00-{found['trace']}-{span}-{int(found['flags'], 16) & 1:02x}"
-    return f"00-{os.urandom(16).hex()}-{span}-01"
+    return f"00-{_chance.getrandbits(128) or 1:032x}-{span}-01"

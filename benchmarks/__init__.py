@@ -1,0 +1,1 @@
+"""How fast it is, as ratios to what the same machine could do at the very best."""

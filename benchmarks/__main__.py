@@ -1,0 +1,107 @@
+"""`python -m benchmarks`: measure, print a table, write results.json."""
+
+import os
+import signal
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from benchmarks import results, wrk
+from benchmarks.figures import below_floor
+from benchmarks.relay_rounds import measure_relay
+from benchmarks.shapes import NARROW_COUNT, NIGHT_COUNT
+from benchmarks.sink_rounds import measure_sink
+from benchmarks.stand import Stand
+from config.errors import ExitCode, RelayError, SettingsError
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+
+class Part(StrEnum):
+    """What can be measured alone."""
+
+    SINK = "sink"
+    RELAY = "relay"
+
+
+@app.command(
+    epilog="Examples: [bold]python -m benchmarks[/]; [bold]python -m benchmarks --only sink --rounds 1 "
+    "--events 50000 --night-events 10000[/]; [bold]make bench ARGS='--only relay --markdown'[/]"
+)
+def command(  # noqa: PLR0913 - each is one option of the command
+    *,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds, an odd number; medians are shown.")] = 3,
+    only: Annotated[Part | None, typer.Option(help="Measure one of the two alone.")] = None,
+    events: Annotated[int, typer.Option(min=1, help="Events of the narrow shape.")] = NARROW_COUNT,
+    night_events: Annotated[int, typer.Option(min=1, help="Events of the night's shape.")] = NIGHT_COUNT,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the results here. Default: benchmarks/results.json, if nothing is left out."
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the results as one JSON object.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit with 1 if invalid or below what is promised.")
+    ] = False,
+) -> None:
+    """Measure sink and relay on real services, as ratios to what the same machine can do at best.
+
+    The sink runs from the start of its process to the last row of a topic that was filled beforehand; its
+    limit is the same rows, COPY and upsert from memory on one connection. The relay takes signed webhooks
+    from wrk on 64 connections; its limit is its own listener answering 204 at once. What is compared takes
+    turns. Services, data and processes are the benchmark's own and are gone at the end. Keep the machine
+    idle: everything shares it.
+    """
+    if rounds % 2 == 0:
+        raise SettingsError("--rounds must be odd, so that the median is one of them")
+    if only is not Part.SINK:
+        wrk.program()  # told before anything is started
+    console = Console(stderr=as_json or markdown, highlight=False)
+    told = _measured(rounds, only, (events, night_events), console)
+    whole = (only, events, night_events) == (None, NARROW_COUNT, NIGHT_COUNT)
+    if path := output or (results.FILE if whole else None):
+        results.write(told, path)
+    console.print(results.as_table(told))
+    for problem in (lacking := [*told["invalid"], *below_floor(told)]):
+        console.print(f"[yellow]{'invalid' if problem in told['invalid'] else 'slow'}:[/] {escape(problem)}")
+    if markdown:
+        typer.echo(results.as_markdown(told))
+    if as_json:
+        typer.echo(results.as_line(told))
+    raise typer.Exit(int(ExitCode.FAILED if check and lacking else ExitCode.DONE))
+
+
+def _measured(rounds: int, only: Part | None, counts: tuple[int, int], console: Console) -> dict[str, Any]:
+    load_before = os.getloadavg()[0]
+    invalid: list[str] = []
+    told: dict[str, Any] = {}
+    with Stand.opened(lambda line: console.print(line, markup=False)) as stand:
+        if only is not Part.RELAY:
+            narrow, night = counts
+            told["sink"] = measure_sink(stand, console, rounds=rounds, narrow_count=narrow, night_count=night)
+        if only is not Part.SINK:
+            told["relay"] = measure_relay(stand, console, rounds=rounds)
+            invalid = told["relay"].pop("invalid")
+        around = results.around(stand.versions, rounds, load_before)
+    return told | {"valid": not invalid, "invalid": invalid} | around
+
+
+def main() -> None:
+    """Run it; errors meant for people are printed without a traceback."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that everything is ended in order
+    try:
+        app()
+    except RelayError as error:
+        Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(int(error.exit_code))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""The whole result: what was measured, with what, on what; as a file and as a table."""
+
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+from rich.table import Table
+
+from benchmarks.figures import FLOORS
+
+FILE: Final = Path(__file__).with_name("results.json")
+_LIBRARIES: Final = ("confluent-kafka", "fastavro", "granian", "msgspec", "psycopg", "uvloop")
+Row = tuple[str, str, str, str, str]
+HEAD: Final[Row] = ("what, a second", "measured", "its limit", "ratio", "promised")
+
+
+def around(services: Mapping[str, str], rounds: int, load_before: float) -> dict[str, Any]:
+    """When, where and with what; nothing in it names the machine."""
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "rounds": rounds,
+        "machine": {
+            "cores": len(os.sched_getaffinity(0)),
+            "memory_gib": round(psutil.virtual_memory().total / 1024**3),
+            "load_1m_before": round(load_before, 2),
+        },
+        "versions": {
+            "python": platform.python_version(),
+            **services,
+            **{name: version(name) for name in _LIBRARIES},
+        },
+    }
+
+
+def write(results: Mapping[str, Any], path: Path) -> None:
+    """Write the results, readable and comparable line by line."""
+    path.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
+
+
+def as_line(results: Mapping[str, Any]) -> str:
+    """The results for programs, in one line."""
+    return json.dumps(results)
+
+
+def rows(results: Mapping[str, Any]) -> Iterator[Row]:
+    """The table's rows, of what was measured."""
+    if sink := results.get("sink"):
+        narrow, night = sink["narrow"], sink["night"]
+        name = f"sink, narrow rows ({narrow['events']:,})"
+        yield _row(name, narrow["rate"], narrow["limit_rate"], sink, "sink.ratio")
+        yield _row(
+            "… against a plain statement", narrow["rate"], narrow["plain_rate"], sink, "sink.ratio_plain"
+        )
+        name = f"sink, whole nights ({night['events']:,})"
+        yield _row(name, night["rate"], night["limit_rate"], sink, "sink.ratio_night")
+    if relay := results.get("relay"):
+        yield _row("relay, signed webhooks", relay["rate"], relay["limit"]["rate"], relay, "relay.ratio")
+        yield ("… latency, p50 / p99", _latency(relay), _latency(relay["limit"]), "", "")
+
+
+def as_table(results: Mapping[str, Any]) -> Table:
+    """The table for a terminal."""
+    table = Table(*HEAD, title=title(results))
+    for row in rows(results):
+        table.add_row(*row)
+    return table
+
+
+def as_markdown(results: Mapping[str, Any]) -> str:
+    """The table for the README."""
+    lines = [HEAD, ("---",) * len(HEAD), *rows(results)]
+    return "\n".join([*("| " + " | ".join(line) + " |" for line in lines), "", f"{title(results)}."])
+
+
+def title(results: Mapping[str, Any]) -> str:
+    """Date, machine and rounds in a line."""
+    machine, rounds = results["machine"], results["rounds"]
+    share = "one round" if rounds == 1 else f"median (min to max) of {rounds} rounds"
+    return (
+        f"{results['date']}, {machine['cores']} cores and {machine['memory_gib']} GiB for everything, {share}"
+    )
+
+
+def _row(
+    what: str, rate: Mapping[str, float], limit: Mapping[str, float], part: Mapping[str, Any], ratio: str
+) -> Row:
+    name = ratio.partition(".")[2]
+    low, high = part[f"{name}_range"]
+    floor = f"at least {FLOORS[ratio]:g}" if ratio in FLOORS else ""
+    return (what, _rate(rate), _rate(limit), f"{part[name]:.2f} ({low:.2f} to {high:.2f})", floor)
+
+
+def _rate(told: Mapping[str, float]) -> str:
+    return f"{told['median']:,} ({told['min']:,} to {told['max']:,})"
+
+
+def _latency(told: Mapping[str, Any]) -> str:
+    return f"{told['p50_ms']['median']:g} / {told['p99_ms']['median']:g} ms"
