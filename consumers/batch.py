@@ -1,7 +1,7 @@
 """What travels from the polling thread to the writing one."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from confluent_kafka import Message
 
@@ -17,6 +17,8 @@ class Read(NamedTuple):
     event: SessionEvent
     partition: int
     offset: int
+    row: tuple[Any, ...] | None = None
+    """Its staged row, where the thread that decoded it built that too: the writing one has less time."""
 
 
 class Undecodable(NamedTuple):

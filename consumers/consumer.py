@@ -5,7 +5,8 @@ looked at twice. An assigned partition starts paused; a partition that was pause
 librdkafka had fetched of it, so it is always sought before it goes on.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from threading import Thread
 from typing import Any, Final
 
@@ -171,6 +172,7 @@ class Consumer:
             log.warning("kafka_unreachable")
 
     def _seek_unsought(self) -> None:
+        resumed = []
         for partition, offset in list(self._unsought.items()):
             try:
                 if partition in self._ended:
@@ -185,6 +187,17 @@ class Consumer:
                 log.debug("seek_postponed", partition=partition, problem=error.args[0].name())
             else:
                 del self._unsought[partition]
+                resumed.append(partition)
+        if resumed:
+            self._wake(resumed)
+
+    def _wake(self, partitions: Sequence[int]) -> None:
+        """Ask the partitions' leaders something: librdkafka's thread for a broker sleeps up to a second.
+
+        Resuming does not wake it, so without a request nothing would be fetched until then.
+        """
+        with suppress(KafkaException):
+            self._kafka.offsets_for_times([self._at(partition, 0) for partition in partitions], timeout=1.0)
 
     def _assign(self, kafka: KafkaConsumer, partitions: list[TopicPartition]) -> None:
         numbers = sorted(at.partition for at in partitions)

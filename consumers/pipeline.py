@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from threading import Event
 from time import perf_counter
 from typing import Final, assert_never
+from uuid import UUID
 
 import structlog
 
@@ -21,6 +22,7 @@ from consumers.batch import Batch, Read, Span, undecodable
 from consumers.consumer import Consumer, Partitions, Record
 from consumers.fates import Fenced, PostgresUnavailable
 from consumers.oldest import Oldest
+from consumers.rows import staged_row
 from consumers.write import count_future_events
 from consumers.writer import (
     Check,
@@ -36,7 +38,7 @@ from consumers.writer import (
     Written,
 )
 from schemas.codec import decode
-from schemas.event import MICROSECONDS
+from schemas.event import MICROSECONDS, RANK
 
 log = structlog.get_logger()
 
@@ -57,6 +59,7 @@ class Pipeline:
         self._health = health
         self._postgres = health.dependency("postgres", needed=False)
         self._batch = Batch()
+        self._topic_ids: dict[int, UUID] = {}
         self._under_way = 0
         self._placing = False
         self._drain_s = _DRAIN_S
@@ -108,7 +111,7 @@ class Pipeline:
         records = consumer.read(room, self._settings.batch_ms / 1000)
         if records:
             begun = perf_counter()
-            reads = _decode_into(self._batch, records)
+            reads = _decode_into(self._batch, records, self._topic_ids)
             self._oldest.read(reads)
             self._count(reads)
             metrics.SINK_BATCH.labels(stage="decode").observe(perf_counter() - begun)
@@ -158,6 +161,7 @@ class Pipeline:
                 case Placed(positions):
                     self._placing = False
                     self._postgres.succeeded()
+                    self._topic_ids.update({p: at.topic_id for p, at in positions.items()})
                     consumer.place({p: at.begin for p, at in positions.items()})
                     self._note(consumer, {p: at.begin for p, at in positions.items()})
                 case Written(next_offsets):
@@ -215,14 +219,16 @@ class Pipeline:
         metrics.SINK_FUTURE_EVENTS.inc(count_future_events(reads))
 
 
-def _decode_into(batch: Batch, records: Sequence[Record]) -> list[Read]:
+def _decode_into(batch: Batch, records: Sequence[Record], topic_ids: Mapping[int, UUID]) -> list[Read]:
     """Add records to the batch, those that can't be decoded with their bytes; returns the decoded ones."""
     reads: list[Read] = []
     seen: dict[int, tuple[int, int, int]] = {}  # of each partition: first expected offset, end, records
     for partition, expected, offset, message in records:
         value = message.value()
         try:
-            reads.append(Read(decode(value), partition, offset))
+            event = decode(value)
+            row = staged_row(event, (topic_ids[partition], partition, offset)) if event.type in RANK else None
+            reads.append(Read(event, partition, offset, row))
         except Poison as poison:
             batch.poison.append(undecodable(partition, offset, message, poison))
         batch.size_bytes += len(value) if value is not None else 0

@@ -3,6 +3,7 @@
 import gc
 import json
 import signal
+import sys
 from contextlib import ExitStack
 from threading import Event
 from typing import Any, Final
@@ -11,6 +12,7 @@ import structlog
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from psycopg import Connection
+from psycopg.types.string import BytesBinaryDumper
 from psycopg_pool import ConnectionPool
 
 from config import metrics
@@ -83,6 +85,8 @@ def run(settings: Settings) -> None:
             stack.callback(sidecar.stop)
         writer.start()
         _calm_collector()
+        # the writing thread waits for Postgres fifty times a batch, and each time so long for its turn
+        sys.setswitchinterval(0.0005)
         log.info("sink_started", group=settings.sink.group_id, topic=settings.kafka.events_topic)
         try:
             pipeline.run(consumer, stop)
@@ -192,6 +196,8 @@ def _pool(settings: Settings) -> ConnectionPool:
 
 
 def _prepare(connection: Connection[Any]) -> None:
+    # else COPY takes the DB-API's dumper for bytea, which is written in Python and costs as much as the rest
+    connection.adapters.register_dumper(bytes, BytesBinaryDumper)
     connection.execute(statements.SET_SESSION)
     connection.execute(statements.CREATE_STAGE)
     connection.commit()

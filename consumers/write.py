@@ -152,9 +152,9 @@ def _copy(
     begun = perf_counter()
     with connection.cursor().copy(statements.COPY_STAGE) as copy:
         copy.set_types(_TYPES)
-        for event, partition, offset in once:
-            copy.write_row(staged_row(event, (topic_ids[partition], partition, offset)))
-        for (event, partition, offset), one, _ in folded:
+        for event, partition, offset, row in once:
+            copy.write_row(row or staged_row(event, (topic_ids[partition], partition, offset)))
+        for (event, partition, offset, _row), one, _ in folded:
             copy.write_row(staged_row(event, (topic_ids[partition], partition, offset), one.written))
     metrics.SINK_BATCH.labels(stage="copy").observe(perf_counter() - begun)
 
