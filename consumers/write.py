@@ -161,13 +161,13 @@ def _copy(
 
 def _upsert_once(connection: Connection[Any], once: Sequence[Read], tally: Tally) -> None:
     """Let SQL decide about the keys that come once, and learn what became of each."""
-    unwritten = len(once)
-    for partition, _, count in connection.execute(statements.UPSERT_SESSIONS, {"folded": False}):
+    unwritten = len(once) - connection.execute(statements.UPSERT_SESSIONS, {"folded": False}).rowcount
+    for partition, count in Counter(read.partition for read in once).items():
         tally[partition][Outcome.WRITTEN] += count
-        unwritten -= count
     if not unwritten:
         return
     for partition, duplicate, count in connection.execute(statements.COUNT_UNWRITTEN):
+        tally[partition][Outcome.WRITTEN] -= count
         tally[partition][Outcome.DUPLICATE if duplicate else Outcome.STALE] += count
         unwritten -= count
     if unwritten:
@@ -181,7 +181,7 @@ def _upsert_folded(connection: Connection[Any], folded: Sequence[tuple[Read, Fol
     from the wrong state.
     """
     inserted = updated = 0
-    for _, is_new, count in connection.execute(statements.UPSERT_SESSIONS, {"folded": True}):
+    for is_new, count in connection.execute(statements.UPSERT_AND_TELL, {"folded": True}):
         inserted, updated = (inserted + count, updated) if is_new else (inserted, updated + count)
     existing = sum(1 for *_, existed in folded if existed)
     if (inserted, updated) != (len(folded) - existing, existing):

@@ -4,67 +4,63 @@
 -- 24 hours after its own arrival counts as none told. Rows go in by key, so that two writers never
 -- wait for each other in a circle. `folded` are the keys that the batch held several times: their staged
 -- row is already the winner of them all, with the ids of all that were written.
-WITH written AS (
-    INSERT INTO sessions (
-        tenant, source, session_id, user_id, event_id,
-        type, sequence, occurred_at, received_at, normaliser,
-        session_start_time, session_end_time, timezone, sleep_stages, epoch_seconds,
-        time_in_bed, time_in_sleep, time_in_wake, time_in_light, time_in_deep,
-        time_in_rem, sleep_latency, sleep_efficiency, waso_count, statistics,
-        attributes, kafka_topic_id, kafka_partition, kafka_offset, applied_event_ids
-    )
-    SELECT
-        tenant, source, session_id, user_id, event_id,
-        type, sequence, occurred_at, received_at, normaliser,
-        session_start_time, session_end_time, timezone, sleep_stages, epoch_seconds,
-        time_in_bed, time_in_sleep, time_in_wake, time_in_light, time_in_deep,
-        time_in_rem, sleep_latency, sleep_efficiency, waso_count, statistics,
-        attributes, kafka_topic_id, kafka_partition, kafka_offset, applied_event_ids
-    FROM stage
-    WHERE folded = %(folded)s
-    ORDER BY tenant, source, session_id
-    ON CONFLICT (tenant, source, session_id) DO UPDATE SET
-        user_id = excluded.user_id,
-        event_id = excluded.event_id,
-        type = excluded.type,
-        sequence = excluded.sequence,
-        occurred_at = excluded.occurred_at,
-        received_at = excluded.received_at,
-        normaliser = excluded.normaliser,
-        session_start_time = excluded.session_start_time,
-        session_end_time = excluded.session_end_time,
-        timezone = excluded.timezone,
-        sleep_stages = excluded.sleep_stages,
-        epoch_seconds = excluded.epoch_seconds,
-        time_in_bed = excluded.time_in_bed,
-        time_in_sleep = excluded.time_in_sleep,
-        time_in_wake = excluded.time_in_wake,
-        time_in_light = excluded.time_in_light,
-        time_in_deep = excluded.time_in_deep,
-        time_in_rem = excluded.time_in_rem,
-        sleep_latency = excluded.sleep_latency,
-        sleep_efficiency = excluded.sleep_efficiency,
-        waso_count = excluded.waso_count,
-        statistics = excluded.statistics,
-        attributes = excluded.attributes,
-        kafka_topic_id = excluded.kafka_topic_id,
-        kafka_partition = excluded.kafka_partition,
-        kafka_offset = excluded.kafka_offset,
-        applied_event_ids = (sessions.applied_event_ids || excluded.applied_event_ids)
-            [greatest(1, cardinality(sessions.applied_event_ids) + cardinality(excluded.applied_event_ids) - 15) :],
-        updated_at = now()
-    WHERE excluded.event_id <> ALL (sessions.applied_event_ids)
-      AND (
-          array_position(ARRAY['SESSION_STARTED', 'INFERENCE_COMPLETE', 'SESSION_FAILED', 'SESSION_COMPLETE', 'SESSION_DELETED'], excluded.type),
-          excluded.sequence,
-          CASE WHEN excluded.occurred_at > excluded.received_at + interval '24 hours' THEN 'epoch' ELSE excluded.occurred_at END,
-          excluded.received_at, excluded.normaliser, excluded.event_id
-      ) > (
-          array_position(ARRAY['SESSION_STARTED', 'INFERENCE_COMPLETE', 'SESSION_FAILED', 'SESSION_COMPLETE', 'SESSION_DELETED'], sessions.type),
-          sessions.sequence,
-          CASE WHEN sessions.occurred_at > sessions.received_at + interval '24 hours' THEN 'epoch' ELSE sessions.occurred_at END,
-          sessions.received_at, sessions.normaliser, sessions.event_id
-      )
-    RETURNING kafka_partition, (xmax = 0) AS inserted
+INSERT INTO sessions (
+    tenant, source, session_id, user_id, event_id,
+    type, sequence, occurred_at, received_at, normaliser,
+    session_start_time, session_end_time, timezone, sleep_stages, epoch_seconds,
+    time_in_bed, time_in_sleep, time_in_wake, time_in_light, time_in_deep,
+    time_in_rem, sleep_latency, sleep_efficiency, waso_count, statistics,
+    attributes, kafka_topic_id, kafka_partition, kafka_offset, applied_event_ids
 )
-SELECT kafka_partition, inserted, count(*) FROM written GROUP BY 1, 2
+SELECT
+    tenant, source, session_id, user_id, event_id,
+    type, sequence, occurred_at, received_at, normaliser,
+    session_start_time, session_end_time, timezone, sleep_stages, epoch_seconds,
+    time_in_bed, time_in_sleep, time_in_wake, time_in_light, time_in_deep,
+    time_in_rem, sleep_latency, sleep_efficiency, waso_count, statistics,
+    attributes, kafka_topic_id, kafka_partition, kafka_offset, applied_event_ids
+FROM stage
+WHERE folded = %(folded)s
+ORDER BY tenant, source, session_id
+ON CONFLICT (tenant, source, session_id) DO UPDATE SET
+    user_id = excluded.user_id,
+    event_id = excluded.event_id,
+    type = excluded.type,
+    sequence = excluded.sequence,
+    occurred_at = excluded.occurred_at,
+    received_at = excluded.received_at,
+    normaliser = excluded.normaliser,
+    session_start_time = excluded.session_start_time,
+    session_end_time = excluded.session_end_time,
+    timezone = excluded.timezone,
+    sleep_stages = excluded.sleep_stages,
+    epoch_seconds = excluded.epoch_seconds,
+    time_in_bed = excluded.time_in_bed,
+    time_in_sleep = excluded.time_in_sleep,
+    time_in_wake = excluded.time_in_wake,
+    time_in_light = excluded.time_in_light,
+    time_in_deep = excluded.time_in_deep,
+    time_in_rem = excluded.time_in_rem,
+    sleep_latency = excluded.sleep_latency,
+    sleep_efficiency = excluded.sleep_efficiency,
+    waso_count = excluded.waso_count,
+    statistics = excluded.statistics,
+    attributes = excluded.attributes,
+    kafka_topic_id = excluded.kafka_topic_id,
+    kafka_partition = excluded.kafka_partition,
+    kafka_offset = excluded.kafka_offset,
+    applied_event_ids = (sessions.applied_event_ids || excluded.applied_event_ids)
+        [greatest(1, cardinality(sessions.applied_event_ids) + cardinality(excluded.applied_event_ids) - 15) :],
+    updated_at = now()
+WHERE excluded.event_id <> ALL (sessions.applied_event_ids)
+  AND (
+      array_position(ARRAY['SESSION_STARTED', 'INFERENCE_COMPLETE', 'SESSION_FAILED', 'SESSION_COMPLETE', 'SESSION_DELETED'], excluded.type),
+      excluded.sequence,
+      CASE WHEN excluded.occurred_at > excluded.received_at + interval '24 hours' THEN 'epoch' ELSE excluded.occurred_at END,
+      excluded.received_at, excluded.normaliser, excluded.event_id
+  ) > (
+      array_position(ARRAY['SESSION_STARTED', 'INFERENCE_COMPLETE', 'SESSION_FAILED', 'SESSION_COMPLETE', 'SESSION_DELETED'], sessions.type),
+      sessions.sequence,
+      CASE WHEN sessions.occurred_at > sessions.received_at + interval '24 hours' THEN 'epoch' ELSE sessions.occurred_at END,
+      sessions.received_at, sessions.normaliser, sessions.event_id
+  )
