@@ -19,7 +19,7 @@ class Oldest:
 
     def read(self, reads: Iterable[Read]) -> None:
         """The growing batch has these new records."""
-        oldest_us = min((read.event.received_at for read in reads), default=None)
+        oldest_us = min([read.event.received_at for read in reads], default=None)
         self._growing_us = _least(self._growing_us, oldest_us)
 
     def sent(self) -> None:
