@@ -17,7 +17,7 @@ from benchmarks.figures import FLOORS
 FILE: Final = Path(__file__).with_name("results.json")
 _LIBRARIES: Final = ("confluent-kafka", "fastavro", "granian", "msgspec", "psycopg", "uvloop")
 Row = tuple[str, str, str, str, str]
-HEAD: Final[Row] = ("what, a second", "measured", "its limit", "ratio", "promised")
+HEAD: Final[Row] = ("what, a second", "measured", "its limit", "ratio", "aim")
 
 
 def around(services: Mapping[str, str], rounds: int, load_before: float) -> dict[str, Any]:

@@ -17,6 +17,7 @@ Read = Callable[[bytes, int], tuple[dict[str, Any], int]]
 
 _DOUBLE: Final = struct.Struct("<d").unpack_from
 _LONG_BITS: Final = 64
+_LONG_BYTES: Final = 10
 
 
 class Malformed(ValueError):
@@ -135,16 +136,14 @@ class _Source:
 
 def _varint(b: bytes, i: int) -> tuple[int, int]:
     """A number of several bytes, still in zigzag: seven bits a byte, the least significant first."""
-    n = shift = 0
-    while True:
-        byte = b[i]
-        i += 1
-        n |= (byte & 0x7F) << shift
+    n, shift = b[i] & 0x7F, 7
+    for j in range(i + 1, i + _LONG_BYTES):
+        byte = b[j]
         if byte < 0x80:  # noqa: PLR2004 - the last byte has its high bit clear
-            break
+            n |= byte << shift
+            if n >> _LONG_BITS:
+                break
+            return n, j + 1
+        n |= (byte & 0x7F) << shift
         shift += 7
-        if shift >= _LONG_BITS:
-            raise Malformed("number")
-    if n >> _LONG_BITS:
-        raise Malformed("number")
-    return n, i
+    raise Malformed("number")
