@@ -47,9 +47,7 @@ def command(  # noqa: PLR0913 - each is one option of the command
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as one JSON object.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
-    check: Annotated[
-        bool, typer.Option("--check", help="Exit with 1 if invalid or below an aim.")
-    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Exit with 1 if invalid or below an aim.")] = False,
 ) -> None:
     """Measure sink and relay on real services, as ratios to what the same machine can do at best.
 
