@@ -34,10 +34,10 @@ def fill(
     options = {"acks": "all", "enable.idempotence": True, "partitioner": "murmur2_random", "linger.ms": 20}
     producer = Producer(client_options(kafka, **options))
     for number, event in enumerate(islice(events, count)):
-        key, value, headers = to_record(event, continue_trace(None))
+        topic, key, value, headers = to_record(event, continue_trace(None), kafka.events_topic)
         while True:
             try:
-                producer.produce(kafka.events_topic, value, key, headers=list(headers))
+                producer.produce(topic, value, key, headers=list(headers))
                 break
             except BufferError:  # full: librdkafka sends while we wait
                 producer.poll(0.1)

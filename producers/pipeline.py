@@ -57,8 +57,8 @@ class Intake:
 class Pipeline:
     """Takes deliveries to Kafka and counts what becomes of them."""
 
-    def __init__(self, publisher: Publisher, clock: Clock) -> None:
-        self._publisher, self._clock = publisher, clock
+    def __init__(self, publisher: Publisher, clock: Clock, events_topic: str) -> None:
+        self._publisher, self._clock, self._topic = publisher, clock, events_topic
         self._ages_s: list[float] = []
 
     async def accept(self, intake: Intake, headers: Headers, body: bytes) -> list[str]:
@@ -75,7 +75,7 @@ class Pipeline:
             authenticate(intake.proofs, headers, body)
             events = intake.normalise(body, self._context(intake, headers))
             trace = continue_trace(headers.get("traceparent"))
-            await self._publisher.publish([to_record(event, trace) for event in events])
+            await self._publisher.publish([to_record(event, trace, self._topic) for event in events])
         except Refusal as refusal:
             _count(intake, events, _OUTCOMES.get(type(refusal), "invalid"))
             raise
@@ -101,8 +101,8 @@ class Pipeline:
             self.flush_ages()
 
 
-def to_record(event: SessionEvent, traceparent: str) -> Record:
-    """Encode an event for Kafka: key, value, headers.
+def to_record(event: SessionEvent, traceparent: str, topic: str) -> Record:
+    """Encode an event for Kafka: topic, key, value, headers.
 
     Raises:
         InvalidDelivery: The event breaks a rule of the schema.
@@ -111,7 +111,7 @@ def to_record(event: SessionEvent, traceparent: str) -> Record:
         value = encode(event)
     except InvalidEvent as invalid:
         raise InvalidDelivery(invalid.problems) from None
-    return Record(event.user_id.encode(), value, cloudevents_headers(event, traceparent))
+    return Record(topic, event.user_id.encode(), value, cloudevents_headers(event, traceparent))
 
 
 _OUTCOMES: Final[dict[type[Refusal], str]] = {

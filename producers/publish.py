@@ -34,6 +34,7 @@ _TOO_LARGE: Final = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_
 class Record(NamedTuple):
     """What Kafka gets: all of it bytes already."""
 
+    topic: str
     key: bytes
     value: bytes
     headers: list[tuple[str, bytes]]
@@ -79,7 +80,7 @@ class Publisher:
         clock: Clock,
         on_fatal: Callable[[str], None],
     ) -> None:
-        self._topic, self._deadline_s, self._dependency = kafka.events_topic, deadline_s, dependency
+        self._deadline_s, self._dependency = deadline_s, dependency
         self._clock, self._on_fatal = clock, on_fatal
         self._failed_s = float("-inf")
         self._pending: deque[_Pending] = deque()
@@ -97,9 +98,9 @@ class Publisher:
         """
         pending = _Pending(self._loop.create_future(), len(records), self._loop.time() + self._deadline_s)
         try:
-            for key, value, headers in records:
+            for topic, key, value, headers in records:
                 self._producer.produce(
-                    self._topic,
+                    topic,
                     value,
                     key,
                     headers=headers,  # type: ignore[arg-type]  # a list is invariant, and bytes are taken

@@ -60,7 +60,7 @@ async def _serve(settings: Settings, clock: Clock) -> ExitCode:
             on_fatal=lambda reason: _end(ending, reason),
         )
         stack.callback(publisher.close, 0)
-        pipeline = Pipeline(publisher, clock)
+        pipeline = Pipeline(publisher, clock, settings.kafka.events_topic)
         web = _web(settings, pipeline, health)
         listener = Listener(web, settings.http)
         if settings.metrics.enabled:

@@ -12,7 +12,7 @@ from producers.delivery import NotAcknowledged, Refusal, TooLarge
 from producers.publish import Publisher, Record
 
 NOWHERE = KafkaSettings(bootstrap_servers="127.0.0.1:9")
-RECORD = Record(b"key", b"value", [("ce_id", b"1")])
+RECORD = Record("session.events", b"key", b"value", [("ce_id", b"1")])
 
 
 def dependency() -> Dependency:
