@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from producers.delivery import Context
-from producers.sources import NORMALISERS
+from producers.sources import VENDORS
 from schemas.event import EventType, SessionEvent
 from session_relay.simulate import hypnogram
 from session_relay.simulate.facts import ASLEEP, Facts
@@ -86,7 +86,7 @@ NIGHT: Final = Shape(name="night", text="SESSION_COMPLETE, 960 epochs, figures, 
 
 def _read_nights(rng: Random) -> Iterator[SessionEvent]:
     """Nights as the relay reads them from the bodies that the vendor sends."""
-    normalise = NORMALISERS[ASLEEP]
+    normalise = VENDORS[ASLEEP].normalise
     start = datetime(2026, 2, 14, 22, 5, tzinfo=UTC)
     number = 0
     while True:

@@ -44,7 +44,7 @@ API_REQUEST_DURATION = Histogram(
 )
 RELAY_EVENTS = _counter(
     "relay_events_total",
-    "Events by what became of them: acknowledged, invalid, unauthenticated, unavailable.",
+    "Events by what became of them: acknowledged, parked, invalid, unauthenticated, unavailable.",
     *("source", "type", "outcome"),
 )
 KAFKA_PRODUCER_UP = _gauge(

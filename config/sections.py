@@ -142,6 +142,9 @@ class RelaySettings(Section):
         le=3_145_728,
         description="Bytes of one delivery; more is 413. At most 3 MiB.",
     )
+    max_batch_items: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        default=1000, description="Items of one batch, or of a vendor's array, at most; more is 413."
+    )
     keep_raw: bool = Field(default=True, description="Whether an event carries the bytes that it came in.")
     deadline_s: Positive = Field(
         default=10, description="Seconds for Kafka to acknowledge before the answer is 503."

@@ -4,7 +4,7 @@ Origins, the first wins: environment, `.env`, files in `SECRETS_DIR`, the TOML f
 process' entry calls `load`; everything else is handed the branch that it needs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
@@ -25,7 +25,7 @@ from config.sections import (
     SinkSettings,
 )
 from config.settings_problems import problem_line
-from config.webhook_sources import Source, Sources, unsafe_in_production
+from config.webhook_sources import Source, Sources, unsafe_in_production, vendors_known
 
 Role = Literal["relay", "sink", "migrate"]
 NEED_DATABASE: Final = frozenset({"sink", "migrate"})
@@ -75,11 +75,12 @@ class Settings(BaseSettings):
         return (init_settings, *(InitSettingsSource(settings_cls, init_kwargs=tree) for tree in trees))
 
 
-def load(role: Role | None = None) -> Settings:
+def load(role: Role | None = None, *, vendors: Collection[str] | None = None) -> Settings:
     """Read and check all settings.
 
     Args:
         role: What the process is, to check what that role can't do without.
+        vendors: What a source's vendor may be; anything where the process reads no payloads.
 
     Raises:
         SettingsError: With a line for each problem, never with a value.
@@ -88,7 +89,8 @@ def load(role: Role | None = None) -> Settings:
     problems = found.problems
     settings: Settings | None = None
     try:
-        settings = Settings()
+        with vendors_known(vendors):
+            settings = Settings()
     except ValidationError as error:
         problems += [problem_line(detail, Settings) for detail in error.errors(include_url=False)]
     if not _tells(found.trees, "db", "url", *PARTS):

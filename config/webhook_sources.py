@@ -1,6 +1,9 @@
 """One entry of `sources`: who may send, how that is proven, and whose data it is."""
 
 import re
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
@@ -17,6 +20,10 @@ _GUESSABLE: Final = re.compile(
     r"change.?me|your.?(secret|key)|example|^((secret|password|default)[-_]?)+$", re.IGNORECASE
 )
 _SOURCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
+URL_PARAMETER: Final = "?"
+"""Begins the last step of a path in `redact` that leads to a parameter of a URL."""
+_PATH: Final = re.compile(r"[^.?*\s][^.?*]{0,254}|\*")
+_PARAMETER: Final = re.compile(r"\?[A-Za-z0-9._~-]{1,64}")
 _HEADER: Final = re.compile(r"^[a-z0-9!#$%&'*+.^_`|~-]+$")
 """A token of RFC 9110, section 5.6.2, in lower case."""
 
@@ -25,6 +32,41 @@ def _printable(name: str) -> str:
     if not name.isprintable():
         raise ValueError("must be printable characters only")
     return name
+
+
+def _checked_path(path: str) -> str:
+    *steps, last = path.split(".")
+    if last.startswith(URL_PARAMETER) and steps:
+        good = _PARAMETER.fullmatch(last) is not None
+    else:
+        steps, good = [*steps, last], True
+    if not good or not all(map(_PATH.fullmatch, steps)):
+        raise ValueError("a path is names joined by dots, `*` for any name, `?name` at the end for a URL's")
+    return path
+
+
+_vendors: Final[ContextVar[Collection[str] | None]] = ContextVar("vendors", default=None)
+
+
+@contextmanager
+def vendors_known(names: Collection[str] | None) -> Iterator[None]:
+    """Refuse other vendors than these while settings are read; None takes any.
+
+    What vendors there are is the business of the room that reads their payloads, which this one can't ask.
+    """
+    token = _vendors.set(names)
+    try:
+        yield
+    finally:
+        _vendors.reset(token)
+
+
+def _known(vendor: str) -> str:
+    names = _vendors.get()
+    if names is not None and vendor not in names:
+        *others, last = [f"'{name}'" for name in sorted(names)]
+        raise ValueError(f"should be {' or '.join([', '.join(others), last] if others else [last])}")
+    return vendor
 
 
 TenantName = Annotated[
@@ -70,11 +112,26 @@ class Scheme(Section):
 class Source(Section):
     """Where deliveries come from; its name in `sources` is the last part of its URL."""
 
-    vendor: Literal["asleep", "generic"] = Field(description="Whose payloads these are.")
+    vendor: Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_known)] = Field(
+        description="Whose payloads these are; `session-relay vendors` lists them."
+    )
     tenant: TenantName = Field(default="default", description="Whose data it is.")
     schemes: Annotated[list[Scheme], _JSON, Field(min_length=1)] = Field(
         description="Proofs that a delivery must bring; every one of them must pass."
     )
+    verification_tokens: Annotated[list[SecretStr], _JSON] = Field(
+        default=[], description="Tokens that pass in a vendor's challenge of the address, as Oura's."
+    )
+    redact: Annotated[list[Annotated[str, AfterValidator(_checked_path)]], _JSON] = Field(
+        default=[], description="Paths that are taken out of each delivery before anything is kept of it."
+    )
+
+    @field_validator("verification_tokens")
+    @classmethod
+    def _no_empty_token(cls, tokens: list[SecretStr]) -> list[SecretStr]:
+        if not all(token.get_secret_value().strip() for token in tokens):
+            raise ValueError("a token must not be empty")
+        return tokens
 
 
 def _checked_name(name: str) -> str:

@@ -11,6 +11,8 @@ import msgspec
 
 from producers import delivery
 from producers.delivery import MAX_PROBLEMS, InvalidDelivery, Refusal
+from producers.reading import Rejected
+from schemas.codec import Problem
 
 _MAX_PATH: Final = 255
 """Characters of a path that are told: a sender's own names may be as long as the body."""
@@ -53,8 +55,13 @@ _TABLE: Final[dict[type[Refusal], _Problem]] = {
 }
 
 
-def accepted(event_ids: Sequence[str]) -> Answer:
-    """Kafka has all of it."""
+def accepted(event_ids: Sequence[str], rejected: Sequence[Rejected] = ()) -> Answer:
+    """Kafka has all of it; `rejected` lists the items that are no events, and were parked."""
+    if rejected:
+        most = max(1, MAX_PROBLEMS // len(rejected))  # of each, so that the answer stays small
+        told = [{"index": one.place, **_listed(one.problems, most)} for one in rejected]
+        body = {"status": "queued", "event_ids": list(event_ids), "rejected": told}
+        return Answer(200, "application/json", msgspec.json.encode(body))
     ids = '","'.join(event_ids)  # UUIDs: nothing to escape
     return Answer(200, "application/json", f'{{"status":"queued","event_ids":["{ids}"]}}'.encode())
 
@@ -64,11 +71,14 @@ def refused(refusal: Refusal, request_id: str) -> Answer:
     told = _TABLE[type(refusal)]
     extra: dict[str, Any] = {}
     if isinstance(refusal, InvalidDelivery):
-        shown = refusal.problems[:MAX_PROBLEMS]
-        extra["problems"] = [{"path": _shortened(one.path), "problem": one.problem} for one in shown]
-        if len(refusal.problems) > MAX_PROBLEMS:
-            extra["problems_left_out"] = len(refusal.problems) - MAX_PROBLEMS
+        extra = _listed(refusal.problems)
     return problem(told.status, told.detail, request_id, told.headers, **extra)
+
+
+def _listed(problems: Sequence[Problem], most: int = MAX_PROBLEMS) -> dict[str, Any]:
+    shown = [{"path": _shortened(one.path), "problem": one.problem} for one in problems[:most]]
+    left_out = len(problems) - len(shown)
+    return {"problems": shown, "problems_left_out": left_out} if left_out else {"problems": shown}
 
 
 def _shortened(path: str) -> str:

@@ -38,6 +38,8 @@ class Context(NamedTuple):
     keep_raw: bool = True
     claimed_user_ids: Sequence[str | None] = ()
     """Each `x-user-id` that was sent; None for one that can't be read."""
+    part: str = ""
+    """Of an item: the name of the list in the delivery that held it."""
 
 
 Normalise = Callable[[bytes, Context], list[SessionEvent]]

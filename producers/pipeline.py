@@ -6,13 +6,15 @@ Only when `accept` returns has Kafka acknowledged every event of the delivery.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
+import structlog
 from prometheus_client import Counter
 
 from config import metrics
 from config.clock import Clock
 from config.webhook_sources import Source
+from producers.dead_letters import dead_letter
 from producers.delivery import (
     Context,
     Headers,
@@ -20,14 +22,20 @@ from producers.delivery import (
     Normalise,
     NotAcknowledged,
     Refusal,
+    TooLarge,
     Unauthenticated,
 )
 from producers.publish import Publisher, Record
-from producers.sources import NORMALISERS
+from producers.reading import Rejected, read_items, redacting
+from producers.redact import Redaction
+from producers.sources import VENDORS
+from producers.sources.vendor import Challenge, Item, Split
 from producers.verify import Proof, authenticate, proof
 from schemas.codec import InvalidEvent, encode
 from schemas.event import MICROSECONDS, EventType, SessionEvent
 from schemas.headers import cloudevents_headers, continue_trace
+
+log = structlog.get_logger()
 
 _AGES_AT_ONCE: Final = 256
 
@@ -41,47 +49,94 @@ class Intake:
     proofs: Sequence[Proof]
     normalise: Normalise
     keep_raw: bool
+    redaction: Redaction
+    split: Split | None = None
+    max_items: int = 1_000
+    challenge: Challenge | None = None
+    verification_tokens: Sequence[bytes] = ()
 
     @classmethod
-    def of(cls, name: str, source: Source, *, keep_raw: bool) -> "Intake":
+    def of(cls, name: str, source: Source, *, keep_raw: bool, max_items: int = 1_000) -> "Intake":
         """The intake that the settings ask for."""
+        vendor = VENDORS[source.vendor]
+        redaction = Redaction([*vendor.redact, *source.redact])
         return cls(
             name=name,
             tenant=source.tenant,
             proofs=[proof(scheme) for scheme in source.schemes],
-            normalise=NORMALISERS[source.vendor],
+            normalise=redacting(vendor.normalise, redaction),
             keep_raw=keep_raw,
+            redaction=redaction,
+            split=vendor.split,
+            max_items=max_items,
+            challenge=vendor.challenge,
+            verification_tokens=[token.get_secret_value().encode() for token in source.verification_tokens],
         )
 
 
-class Pipeline:
-    """Takes deliveries to Kafka and counts what becomes of them."""
+class Accepted(NamedTuple):
+    """What became of a delivery that is safe."""
 
-    def __init__(self, publisher: Publisher, clock: Clock, events_topic: str) -> None:
+    event_ids: list[str]
+    rejected: Sequence[Rejected] = ()
+    """Items that are no events: parked, as safe as the events."""
+
+
+class Pipeline:
+    """Takes deliveries to Kafka and counts what becomes of them.
+
+    Args:
+        publisher: Brings records to Kafka.
+        clock: Says when a delivery came in.
+        events_topic: Where events go.
+        dead_letters_topic: Where bad items beside good ones go.
+    """
+
+    def __init__(
+        self, publisher: Publisher, clock: Clock, events_topic: str, dead_letters_topic: str
+    ) -> None:
         self._publisher, self._clock, self._topic = publisher, clock, events_topic
+        self._dead_letters_topic = dead_letters_topic
         self._ages_s: list[float] = []
 
-    async def accept(self, intake: Intake, headers: Headers, body: bytes) -> list[str]:
+    async def accept(
+        self, intake: Intake, headers: Headers, body: bytes, *, proven: bool = False
+    ) -> Accepted:
         """Bring one delivery to Kafka.
 
+        Args:
+            intake: Where it came in.
+            headers: Those of its request.
+            body: Its bytes.
+            proven: It is part of a body that has been authenticated as a whole.
+
         Returns:
-            The event ids, all of them acknowledged.
+            The event ids, all of them acknowledged, and the items that were parked.
 
         Raises:
             Refusal: Why it is not taken; nothing was acknowledged.
         """
         events: Sequence[SessionEvent] = ()
         try:
-            authenticate(intake.proofs, headers, body)
-            events = intake.normalise(body, self._context(intake, headers))
+            if not proven:
+                authenticate(intake.proofs, headers, body)
+            context = self._context(intake, headers)
             trace = continue_trace(headers.get("traceparent"))
-            await self._publisher.publish([to_record(event, trace, self._topic) for event in events])
+            rejected: Sequence[Rejected] = ()
+            if intake.split is None:
+                events = intake.normalise(body, context)
+                records = [to_record(event, trace, self._topic) for event in events]
+            else:
+                events, rejected, records = self._items(intake, intake.split(body), context, trace)
+            await self._publisher.publish(records)
         except Refusal as refusal:
             _count(intake, events, _OUTCOMES.get(type(refusal), "invalid"))
             raise
         _count(intake, events, "acknowledged")
         self._note_ages(events)
-        return [event.event_id for event in events]
+        if rejected:
+            _note_parked(intake, len(rejected))
+        return Accepted([event.event_id for event in events], rejected)
 
     def flush_ages(self) -> None:
         """Count the ages noted since the last time; called now and then, and at the end."""
@@ -93,6 +148,20 @@ class Pipeline:
         if not claims and "x-user-id" in headers:
             claims = (None,)  # sent, but not in visible ASCII
         return Context(intake.name, intake.tenant, self._clock.now_us(), intake.keep_raw, claims)
+
+    def _items(
+        self, intake: Intake, items: list[Item], context: Context, trace: str
+    ) -> tuple[list[SessionEvent], list[Rejected], list[Record]]:
+        if len(items) > intake.max_items:
+            raise TooLarge
+        records: list[Record] = []
+
+        def encode_one(event: SessionEvent) -> None:
+            records.append(to_record(event, trace, self._topic))
+
+        reading = read_items(items, intake.normalise, intake.redaction, context, encode_one)
+        parked = [dead_letter(one, context, trace, self._dead_letters_topic) for one in reading.rejected]
+        return reading.events, reading.rejected, records + parked
 
     def _note_ages(self, events: Sequence[SessionEvent]) -> None:
         now_us = self._clock.now_us()
@@ -126,6 +195,11 @@ def _count(intake: Intake, events: Sequence[SessionEvent], outcome: str) -> None
         _counter(intake.name, EventType.UNKNOWN, outcome).inc()
     for event in events:
         _counter(intake.name, event.type, outcome).inc()
+
+
+def _note_parked(intake: Intake, items: int) -> None:
+    _counter(intake.name, EventType.UNKNOWN, "parked").inc(items)
+    log.warning("items_parked", source=intake.name, items=items)
 
 
 @cache  # labels cost more than the count; sources and types are closed sets

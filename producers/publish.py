@@ -35,7 +35,7 @@ class Record(NamedTuple):
     """What Kafka gets: all of it bytes already."""
 
     topic: str
-    key: bytes
+    key: bytes | None
     value: bytes
     headers: list[tuple[str, bytes]]
 

@@ -60,7 +60,7 @@ async def _serve(settings: Settings, clock: Clock) -> ExitCode:
             on_fatal=lambda reason: _end(ending, reason),
         )
         stack.callback(publisher.close, 0)
-        pipeline = Pipeline(publisher, clock, settings.kafka.events_topic)
+        pipeline = Pipeline(publisher, clock, settings.kafka.events_topic, settings.kafka.dead_letters_topic)
         web = _web(settings, pipeline, health)
         listener = Listener(web, settings.http)
         if settings.metrics.enabled:
@@ -95,9 +95,12 @@ def _end_on_signals(ending: "asyncio.Future[str | None]") -> None:
 
 
 def _web(settings: Settings, pipeline: Pipeline, health: Health) -> Web:
-    keep_raw = settings.relay.keep_raw
+    keep_raw, max_items = settings.relay.keep_raw, settings.relay.max_batch_items
     return Web(
-        {name: Intake.of(name, source, keep_raw=keep_raw) for name, source in settings.sources.items()},
+        {
+            name: Intake.of(name, source, keep_raw=keep_raw, max_items=max_items)
+            for name, source in settings.sources.items()
+        },
         pipeline,
         health,
         max_body_bytes=settings.relay.max_body_bytes,

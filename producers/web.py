@@ -139,7 +139,7 @@ class Web:
             self._check_open()
             _check_media(headers)
             body = await self._bodies.read(exchange, headers)
-            return answers.accepted(await self._pipeline.accept(intake, headers, body))
+            return answers.accepted(*await self._pipeline.accept(intake, headers, body))
         except Refusal as refusal:
             return answers.refused(refusal, request_id)
         except Exception as error:  # noqa: BLE001 - a bug costs one request, not the process

@@ -28,6 +28,7 @@ from producers.delivery import Context
 from producers.sources.event import finished, user_of
 from producers.sources.facts import Facts, Layer, as_attribute, as_statistic, is_identifier
 from producers.sources.json_object import read_object
+from producers.sources.vendor import Vendor
 from schemas.codec import Problem
 from schemas.event import EventType, SessionEvent, Statistics
 
@@ -144,3 +145,16 @@ def _in_our_unit(name: str, value: Any) -> Any:
         # rounded, so that 83.76 and 0.8376 are the same fact to the last bit
         return round(value / 100, 12)
     return value
+
+
+VENDOR: Final = Vendor(
+    name="asleep",
+    about="Whole sessions and inferences, in three spellings: documented, flat and callback.",
+    normalise=normalise,
+    occurred_at={
+        EventType.SESSION_COMPLETE: "session.end_time",
+        EventType.INFERENCE_COMPLETE: "none: 1970-01-01",
+        EventType.UNKNOWN: "none: 1970-01-01",
+    },
+    schemes="api_key in x-api-key, and hmac_sha256 in x-signature where it is sent",
+)

@@ -12,15 +12,15 @@ from schemas.identity import event_id
 _UNIDENTIFIED: Final = "00000000-0000-0000-0000-000000000000"
 
 
-def user_of(facts: Facts, context: Context, kind: EventType) -> str:
-    """The body's `user_id`, which every readable claim beside the body has to equal.
+def user_of(facts: Facts, context: Context, kind: EventType, name: str = "user_id") -> str:
+    """The body's `user_id`, or what the vendor calls it, which every readable claim has to equal.
 
     Only an event of unknown type may leave it out, and then the claim stands for it: such events are
     carried, never refused, and touch nobody's row.
     """
     claims = context.claimed_user_ids
     unknown = kind is EventType.UNKNOWN
-    user_id = facts.text("user_id", required=not (unknown and claims))
+    user_id = facts.text(name, required=not (unknown and claims))
     if user_id is None and unknown and claims and claims[0]:
         user_id = claims[0]
     for claim in claims:

@@ -21,6 +21,7 @@ from producers.delivery import Context
 from producers.sources.event import finished, user_of
 from producers.sources.facts import Facts, as_statistic
 from producers.sources.json_object import read_object
+from producers.sources.vendor import Vendor
 from schemas.event import RANK, EventType, SessionEvent, Statistics
 from schemas.identity import session_id_for
 
@@ -99,3 +100,12 @@ def _given_attributes(facts: Facts) -> dict[str, str]:
     for name in given.told().keys() - texts.keys():
         given.refuse(name, "must be a text")
     return texts
+
+
+VENDOR: Final = Vendor(
+    name="generic",
+    about="One flat JSON object with the event's own field names.",
+    normalise=normalise,
+    occurred_at=dict.fromkeys(EventType, "occurred_at"),
+    schemes="hmac_sha256 in x-signature",
+)

@@ -38,7 +38,7 @@ def read_object(body: bytes) -> dict[str, Any]:
     except msgspec.ValidationError:
         raise InvalidDelivery([Problem("", "a number is out of range")]) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        if _has_half_a_pair(body):
+        if has_half_a_pair(body):
             raise InvalidDelivery([Problem("", "a text has half a surrogate pair")]) from None
         raise NotJson from None
     except RecursionError:
@@ -99,7 +99,7 @@ def _shortened(name: str) -> str:
     return name if len(name) <= _MAX_STEP else f"{name[:_MAX_STEP]}…"
 
 
-def _has_half_a_pair(body: bytes) -> bool:
+def has_half_a_pair(body: bytes) -> bool:
     r"""Whether the body is JSON but for half a surrogate pair such as "\\ud800", which UTF-8 can't hold."""
     if rb"\ud" not in body.lower():
         return False

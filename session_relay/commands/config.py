@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from config import settings, settings_table
+from producers.sources import VENDORS
 
 app = typer.Typer(help="What the settings are, and whether they can be used.", no_args_is_help=True)
 
@@ -36,7 +37,7 @@ def check(
     if markdown:
         typer.echo(settings_table.markdown())
         return
-    rows = settings_table.in_force(settings.load(role))
+    rows = settings_table.in_force(settings.load(role, vendors=VENDORS))
     if as_json:
         typer.echo(json.dumps({row.name: row.value for row in rows}, ensure_ascii=False))
         return

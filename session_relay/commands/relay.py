@@ -4,6 +4,7 @@ import typer
 
 from config import logs, settings
 from producers import relay
+from producers.sources import VENDORS
 
 
 def command() -> None:
@@ -15,6 +16,6 @@ def command() -> None:
 
     Example: ASLEEP_API_KEY=… session-relay relay
     """
-    tree = settings.load("relay")
+    tree = settings.load("relay", vendors=VENDORS)
     logs.configure(tree.app, "relay")
     raise typer.Exit(int(relay.run(tree)))

@@ -1,0 +1,96 @@
+"""Taking a delivery of several items apart, each with its own bytes, so that a bad one spoils no other."""
+
+import json
+from collections.abc import Iterator
+from typing import Final, Literal
+
+import msgspec
+from msgspec import Raw
+
+from producers.delivery import InvalidDelivery, NotJson
+from producers.sources.json_object import has_half_a_pair
+from producers.sources.vendor import Item
+from schemas.codec import Problem
+
+_object: Final = msgspec.json.Decoder(dict[str, Raw]).decode
+_list: Final = msgspec.json.Decoder(list[Raw]).decode
+_after: Final = json.JSONDecoder().raw_decode
+_OPENING: Final = {"array": b"[", "object": b"{"}
+
+
+def listed(body: bytes) -> list[bytes]:
+    """The elements of a body that has to be one JSON array.
+
+    Raises:
+        NotJson: The body is no JSON in UTF-8.
+        InvalidDelivery: It is no array.
+    """
+    return [value for _, value in _members(body, "array")]
+
+
+def named_lists(body: bytes) -> list[Item]:
+    """The items of a body that has to be one JSON object of arrays; what is no array is an item by itself.
+
+    Raises:
+        NotJson: The body is no JSON in UTF-8.
+        InvalidDelivery: It is no object, or has no item.
+    """
+    items = [item for name, value in _members(body, "object") for item in _of_list(name, value)]
+    if not items:
+        raise InvalidDelivery([Problem("", "has no item")])
+    return items
+
+
+def _of_list(name: str, value: bytes) -> list[Item]:
+    if not value.startswith(b"["):
+        return [Item(name, name, value)]
+    return [Item(f"{name}[{index}]", name, element) for index, element in enumerate(listed(value))]
+
+
+def _members(body: bytes, kind: Literal["array", "object"]) -> list[tuple[str, bytes]]:
+    """Names and bytes of what a container holds; names are empty in an array."""
+    try:
+        body.decode()  # Raw looks at the grammar alone
+        if kind == "array":
+            return [("", bytes(element)) for element in _list(body)]
+        return [(name, bytes(value)) for name, value in _object(body).items()]
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    if has_half_a_pair(body):  # which is one item's fault alone
+        if body.strip().startswith(_OPENING[kind]):
+            return list(_scanned(body.decode().strip()))
+    elif not _is_json(body):
+        raise NotJson
+    raise InvalidDelivery([Problem("", f"must be a JSON {kind}")])
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        msgspec.json.decode(body)
+    except msgspec.ValidationError:
+        return True  # but for a number out of range
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
+
+
+def _scanned(text: str) -> Iterator[tuple[str, bytes]]:
+    """The grammar has been checked: only where each value ends is of interest."""
+    named, at = text.startswith("{"), 1
+    while True:
+        at = _next(text, at)
+        if text[at] in "]}":
+            return
+        name = ""
+        if named:
+            name, at = _after(text, at)
+            at = _next(text, at)
+        _, end = _after(text, at)
+        yield name.encode(errors="replace").decode(), text[at:end].encode()
+        at = end
+
+
+def _next(text: str, at: int) -> int:
+    while text[at] in " \t\n\r,:":
+        at += 1
+    return at
