@@ -21,7 +21,7 @@ from config.health import LIVE_PATHS, READY_PATHS, Health
 from producers import answers
 from producers.answers import Answer
 from producers.body import BodyReader, Incoming
-from producers.delivery import Headers, NotAcknowledged, Refusal, UnsupportedMedia
+from producers.delivery import Headers, NotAcknowledged, Refusal, Unauthenticated, UnsupportedMedia
 from producers.pipeline import Intake, Pipeline
 
 log = structlog.get_logger()
@@ -47,6 +47,11 @@ class Scope(Protocol):
     @property
     def path(self) -> str:
         """The path, percent-decoded, without the query."""
+        ...
+
+    @property
+    def query_string(self) -> str:
+        """The query as it came, without its question mark."""
         ...
 
     @property
@@ -110,7 +115,7 @@ class Web:
             if intake is not None and scope.method == "POST":
                 answer = await self._deliver(intake, headers, exchange, request_id)
             else:
-                answer = self._other(scope, request_id)
+                answer = self._other(scope, intake, request_id)
             sent = [("content-type", answer.media_type), ("x-request-id", request_id), *answer.headers]
             exchange.response_bytes(answer.status, sent, answer.body)
         finally:
@@ -152,9 +157,9 @@ class Web:
         if self._stopping:
             raise NotAcknowledged("shutting_down")
 
-    def _other(self, scope: Scope, request_id: str) -> Answer:
-        if scope.path in self._routes:
-            return answers.wrong_method("POST", request_id)
+    def _other(self, scope: Scope, intake: Intake | None, request_id: str) -> Answer:
+        if intake is not None:
+            return _challenged(intake, scope, request_id)
         if (health := self._health.route(scope.path)) is None:
             return answers.not_found(request_id)
         if scope.method not in {"GET", "HEAD"}:
@@ -183,6 +188,18 @@ class Web:
             request_id=request_id,
             source=intake.name if intake else None,
         )
+
+
+def _challenged(intake: Intake, scope: Scope, request_id: str) -> Answer:
+    """A vendor asks whether the address is right; everybody else took the wrong method."""
+    if intake.challenge is None:
+        return answers.wrong_method("POST", request_id)
+    if scope.method not in {"GET", "HEAD"}:
+        return answers.wrong_method("GET, HEAD, POST", request_id)
+    body = intake.challenge(scope.query_string, intake.verification_tokens)
+    if body is None:
+        return answers.refused(Unauthenticated(), request_id)
+    return Answer(200, "application/json", body if scope.method == "GET" else b"")
 
 
 def _check_media(headers: Headers) -> None:
