@@ -106,7 +106,8 @@ def _entry(key: str, entry: object) -> str:
     """A source in a few words, or one of librdkafka's options."""
     if isinstance(entry, Source):
         schemes = [f"{s.scheme} ({s.header}, keys: {len(s.secrets)})" for s in entry.schemes]
-        return f"{entry.vendor} for {entry.tenant}, proven by {' and '.join(schemes)}"
+        told = f"{entry.vendor} for {entry.tenant}, proven by {' and '.join(schemes)}"
+        return f"{told}, without {' and '.join(entry.redact)}" if entry.redact else told
     return REDACTED if is_sensitive(key) else str(entry)
 
 

@@ -157,6 +157,11 @@ def unsafe_in_production(sources: dict[str, Source]) -> list[str]:
                     f"{name}: a secret of scheme {scheme.scheme} must have at least {MIN_SECRET_CHARS} "
                     "characters and not be a well-known one in production"
                 )
+        if any(map(_weak, source.verification_tokens)):
+            problems.append(
+                f"{name}: a verification token must have at least {MIN_SECRET_CHARS} characters and not be "
+                "a well-known one in production"
+            )
     return problems
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from producers import delivery
 from producers.delivery import MAX_PROBLEMS, InvalidDelivery, Refusal
-from producers.reading import Rejected
+from producers.reading import Accepted, Rejected
 from schemas.codec import Problem
 
 _MAX_PATH: Final = 255
@@ -58,12 +58,30 @@ _TABLE: Final[dict[type[Refusal], _Problem]] = {
 def accepted(event_ids: Sequence[str], rejected: Sequence[Rejected] = ()) -> Answer:
     """Kafka has all of it; `rejected` lists the items that are no events, and were parked."""
     if rejected:
-        most = max(1, MAX_PROBLEMS // len(rejected))  # of each, so that the answer stays small
-        told = [{"index": one.place, **_listed(one.problems, most)} for one in rejected]
-        body = {"status": "queued", "event_ids": list(event_ids), "rejected": told}
+        body = {"status": "queued", "event_ids": list(event_ids), "rejected": _rejected(rejected)}
         return Answer(200, "application/json", msgspec.json.encode(body))
     ids = '","'.join(event_ids)  # UUIDs: nothing to escape
     return Answer(200, "application/json", f'{{"status":"queued","event_ids":["{ids}"]}}'.encode())
+
+
+def batch(results: Sequence[Accepted | Refusal]) -> Answer:
+    """What became of each delivery of a batch, in its order (207, RFC 4918, section 11.1)."""
+    refusals = [type(one) for one in results if isinstance(one, Refusal)]
+    most = max(1, MAX_PROBLEMS // max(1, len(refusals)))  # of each, so that the answer stays small
+    told = [_told(one, most) if isinstance(one, Refusal) else _queued(one) for one in results]
+    later = (_RETRY,) if delivery.NotAcknowledged in refusals else ()
+    return Answer(HTTPStatus.MULTI_STATUS.value, "application/json", msgspec.json.encode(told), later)
+
+
+def _queued(accepted: Accepted) -> dict[str, Any]:
+    told = {"status": HTTPStatus.OK.value, "event_ids": accepted.event_ids}
+    return told | {"rejected": _rejected(accepted.rejected)} if accepted.rejected else told
+
+
+def _told(refusal: Refusal, most: int) -> dict[str, Any]:
+    told = _TABLE[type(refusal)]
+    problems = _listed(refusal.problems, most) if isinstance(refusal, InvalidDelivery) else {}
+    return {"status": told.status.value, "detail": told.detail, **problems}
 
 
 def refused(refusal: Refusal, request_id: str) -> Answer:
@@ -73,6 +91,11 @@ def refused(refusal: Refusal, request_id: str) -> Answer:
     if isinstance(refusal, InvalidDelivery):
         extra = _listed(refusal.problems)
     return problem(told.status, told.detail, request_id, told.headers, **extra)
+
+
+def _rejected(rejected: Sequence[Rejected]) -> list[dict[str, Any]]:
+    most = max(1, MAX_PROBLEMS // len(rejected))  # of each, so that the answer stays small
+    return [{"index": one.place, **_listed(one.problems, most)} for one in rejected]
 
 
 def _listed(problems: Sequence[Problem], most: int = MAX_PROBLEMS) -> dict[str, Any]:

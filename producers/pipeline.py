@@ -3,10 +3,11 @@
 Only when `accept` returns has Kafka acknowledged every event of the delivery.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Final
 
 import structlog
 from prometheus_client import Counter
@@ -26,9 +27,10 @@ from producers.delivery import (
     Unauthenticated,
 )
 from producers.publish import Publisher, Record
-from producers.reading import Rejected, read_items, redacting
+from producers.reading import Accepted, Rejected, read_items, redacting
 from producers.redact import Redaction
 from producers.sources import VENDORS
+from producers.sources.items import listed
 from producers.sources.vendor import Challenge, Item, Split
 from producers.verify import Proof, authenticate, proof
 from schemas.codec import InvalidEvent, encode
@@ -72,14 +74,6 @@ class Intake:
             challenge=vendor.challenge,
             verification_tokens=[token.get_secret_value().encode() for token in source.verification_tokens],
         )
-
-
-class Accepted(NamedTuple):
-    """What became of a delivery that is safe."""
-
-    event_ids: list[str]
-    rejected: Sequence[Rejected] = ()
-    """Items that are no events: parked, as safe as the events."""
 
 
 class Pipeline:
@@ -137,6 +131,34 @@ class Pipeline:
         if rejected:
             _note_parked(intake, len(rejected))
         return Accepted([event.event_id for event in events], rejected)
+
+    async def accept_batch(self, intake: Intake, headers: Headers, body: bytes) -> list[Accepted | Refusal]:
+        """Bring an array of deliveries to Kafka, proven as a whole, each one on its own from then on.
+
+        Returns:
+            What became of each, in the same order.
+
+        Raises:
+            Refusal: Why none of it is taken: its proof, its form or its length.
+        """
+        try:
+            authenticate(intake.proofs, headers, body)
+            elements = listed(body)
+            if len(elements) > intake.max_items:
+                raise TooLarge
+        except Refusal as refusal:
+            _count(intake, (), _OUTCOMES.get(type(refusal), "invalid"))
+            raise
+        ends = await asyncio.gather(
+            *(self.accept(intake, headers, element, proven=True) for element in elements),
+            return_exceptions=True,  # so that none is left behind when one fails
+        )
+        results: list[Accepted | Refusal] = []
+        for end in ends:
+            if not isinstance(end, Accepted | Refusal):
+                raise end
+            results.append(end)
+        return results
 
     def flush_ages(self) -> None:
         """Count the ages noted since the last time; called now and then, and at the end."""

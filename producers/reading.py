@@ -23,6 +23,14 @@ class Rejected(NamedTuple):
     problems: list[Problem]
 
 
+class Accepted(NamedTuple):
+    """What became of a delivery that is safe."""
+
+    event_ids: list[str]
+    rejected: Sequence[Rejected] = ()
+    """Items that are no events: parked, as safe as the events."""
+
+
 class Reading(NamedTuple):
     """What a delivery of several items holds."""
 

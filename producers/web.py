@@ -29,6 +29,7 @@ log = structlog.get_logger()
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _HEALTH_PATHS: Final = frozenset({*LIVE_PATHS, *READY_PATHS})
 _WEBHOOKS: Final = "/webhooks/{source}"
+_BATCHES: Final = "/webhooks/{source}/batch"
 _JSON: Final = re.compile(r"application/(?:[a-z0-9!#$&^_.-]+\+)?json[ \t]*(?:;.*)?", re.IGNORECASE)
 """RFC 8259, section 11, and the structured suffix of RFC 6839, section 3.1."""
 _REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
@@ -93,6 +94,7 @@ class Web:
         self._routes = {f"/webhooks/{name}": intake for name, intake in intakes.items()}
         if "asleep" in intakes:
             self._routes["/asleep-webhook"] = intakes["asleep"]
+        self._batches = {f"/webhooks/{name}/batch": intake for name, intake in intakes.items()}
         self._pipeline, self._health = pipeline, health
         self._bodies = BodyReader(max_body_bytes, timeout_s)
         self._log_successes = log_successes
@@ -114,6 +116,8 @@ class Web:
         try:
             if intake is not None and scope.method == "POST":
                 answer = await self._deliver(intake, headers, exchange, request_id)
+            elif scope.method == "POST" and (intake := self._batches.get(scope.path)) is not None:
+                answer = await self._deliver(intake, headers, exchange, request_id, batch=True)
             else:
                 answer = self._other(scope, intake, request_id)
             sent = [("content-type", answer.media_type), ("x-request-id", request_id), *answer.headers]
@@ -139,11 +143,15 @@ class Web:
             return False
         return True
 
-    async def _deliver(self, intake: Intake, headers: Headers, exchange: Exchange, request_id: str) -> Answer:
+    async def _deliver(
+        self, intake: Intake, headers: Headers, exchange: Exchange, request_id: str, *, batch: bool = False
+    ) -> Answer:
         try:
             self._check_open()
             _check_media(headers)
             body = await self._bodies.read(exchange, headers)
+            if batch:
+                return answers.batch(await self._pipeline.accept_batch(intake, headers, body))
             return answers.accepted(*await self._pipeline.accept(intake, headers, body))
         except Refusal as refusal:
             return answers.refused(refusal, request_id)
@@ -160,6 +168,8 @@ class Web:
     def _other(self, scope: Scope, intake: Intake | None, request_id: str) -> Answer:
         if intake is not None:
             return _challenged(intake, scope, request_id)
+        if scope.path in self._batches:
+            return answers.wrong_method("POST", request_id)
         if (health := self._health.route(scope.path)) is None:
             return answers.not_found(request_id)
         if scope.method not in {"GET", "HEAD"}:
@@ -173,7 +183,9 @@ class Web:
         method = scope.method if scope.method in _METHODS else "OTHER"
         # never an unknown path itself: it may be anything
         known = scope.path if scope.path in _HEALTH_PATHS else "other"
-        endpoint = _WEBHOOKS if intake is not None else known
+        endpoint = known
+        if intake is not None:
+            endpoint = _BATCHES if scope.path in self._batches else _WEBHOOKS
         _requests(method, endpoint, status).inc()
         _durations(method, endpoint).observe(duration_s)
         if status < _CLIENT_ERROR and not self._log_successes:

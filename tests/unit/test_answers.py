@@ -5,6 +5,7 @@ import pytest
 
 from producers import answers, delivery
 from producers.delivery import InvalidDelivery, Refusal
+from producers.reading import Accepted, Rejected
 from schemas.codec import Problem
 
 EXPECTED: dict[type[Refusal], int] = {
@@ -63,6 +64,27 @@ def test_a_path_of_the_senders_own_names_is_cut() -> None:
     ).body
     assert json.loads(body)["problems"][0]["path"].startswith("attributes.kkk")
     assert len(body) < 1_000
+
+
+def test_what_is_rejected_is_listed_but_not_without_end() -> None:
+    rejected = [Rejected(place, b"a-body", [Problem("a", "b")] * 50) for place in range(20)]
+    answer = answers.accepted(["one"], rejected)
+    told = json.loads(answer.body)
+    assert (told["status"], told["event_ids"]) == ("queued", ["one"])
+    assert [one["index"] for one in told["rejected"]] == list(range(20))
+    assert {(len(one["problems"]), one["problems_left_out"]) for one in told["rejected"]} == {(5, 45)}
+    assert b"a-body" not in answer.body
+
+
+def test_a_batch_is_answered_in_order_and_says_what_to_send_again() -> None:
+    refusals = [InvalidDelivery([Problem("a", "b")] * 200) for _ in range(50)]
+    answer = answers.batch([Accepted(["one"]), *refusals, delivery.NotAcknowledged("queue_full")])
+    first, *middle, last = json.loads(answer.body)
+    assert (answer.status, first) == (207, {"status": 200, "event_ids": ["one"]})
+    assert {(one["status"], len(one["problems"])) for one in middle} == {(422, 1)}
+    assert last == {"status": 503, "detail": "The delivery is not safe yet; send it again."}
+    assert dict(answer.headers)["retry-after"]
+    assert answers.batch([Accepted(["one"])]).headers == ()
 
 
 def test_the_good_answer_lists_the_ids() -> None:

@@ -83,6 +83,16 @@ def test_a_broken_file_is_told_by_its_place(monkeypatch: pytest.MonkeyPatch, tmp
     assert problems() == ["CONFIG_FILE: can't be read as TOML: Invalid value (at line 2, column 14)"]
 
 
+def test_production_refuses_a_weak_verification_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = {"vendor": "oura", "schemes": [{"scheme": "api_key", "secrets": [STRONG]}]}
+    monkeypatch.setenv("DATABASE_URL", "postgresql://h/x")
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    monkeypatch.setenv("SOURCES", json.dumps({"s": entry | {"verification_tokens": [STRONG]}}))
+    load("relay")
+    monkeypatch.setenv("SOURCES", json.dumps({"s": entry | {"verification_tokens": ["changeme"]}}))
+    assert ["verification token" in line for line in problems()] == [True]
+
+
 def test_every_problem_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENVIRONMENT", "production")
     monkeypatch.setenv("API_PORT", "x")

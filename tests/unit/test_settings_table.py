@@ -41,6 +41,14 @@ def test_the_markdown_table_has_a_line_for_each_setting() -> None:
     assert all(line.count(" | ") == 2 for line in lines if "---" not in line)
 
 
+def test_what_a_source_redacts_is_shown_and_its_tokens_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = {"vendor": "oura", "schemes": [{"scheme": "none"}], "verification_tokens": ["hunter2"]}
+    monkeypatch.setenv("SOURCES", json.dumps({"rings": entry | {"redact": ["email", "a.?b"]}}))
+    (shown,) = [row.value for row in in_force(load()) if row.name == "SOURCES"]
+    assert shown.endswith(", without email and a.?b")
+    assert "hunter2" not in shown
+
+
 def test_what_is_in_force_is_shown_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://u:hunter2@h:1/x?sslpassword=hunter2")
     monkeypatch.setenv("DB_PASSWORD", "hunter2")
