@@ -23,7 +23,6 @@ from producers.delivery import (
     Normalise,
     NotAcknowledged,
     Refusal,
-    TooLarge,
     Unauthenticated,
 )
 from producers.publish import Publisher, Record
@@ -121,7 +120,9 @@ class Pipeline:
                 events = intake.normalise(body, context)
                 records = [to_record(event, trace, self._topic) for event in events]
             else:
-                events, rejected, records = self._items(intake, intake.split(body), context, trace)
+                events, rejected, records = self._items(
+                    intake, intake.split(body, intake.max_items), context, trace
+                )
             await self._publisher.publish(records)
         except Refusal as refusal:
             _count(intake, events, _OUTCOMES.get(type(refusal), "invalid"))
@@ -143,9 +144,7 @@ class Pipeline:
         """
         try:
             authenticate(intake.proofs, headers, body)
-            elements = listed(body)
-            if len(elements) > intake.max_items:
-                raise TooLarge
+            elements = listed(body, intake.max_items)
         except Refusal as refusal:
             _count(intake, (), _OUTCOMES.get(type(refusal), "invalid"))
             raise
@@ -174,8 +173,6 @@ class Pipeline:
     def _items(
         self, intake: Intake, items: list[Item], context: Context, trace: str
     ) -> tuple[list[SessionEvent], list[Rejected], list[Record]]:
-        if len(items) > intake.max_items:
-            raise TooLarge
         records: list[Record] = []
 
         def encode_one(event: SessionEvent) -> None:

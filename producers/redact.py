@@ -14,6 +14,7 @@ from msgspec import Raw
 
 from config.redaction import REDACTED
 from config.webhook_sources import URL_PARAMETER
+from producers.sources.json_object import MAX_DEPTH
 
 _object: Final = msgspec.json.Decoder(dict[str, Raw]).decode
 _list: Final = msgspec.json.Decoder(list[Raw]).decode
@@ -47,7 +48,7 @@ class Redaction:
         """The body without what the paths lead to, and the paths that led to something.
 
         Raises:
-            Unreadable: It is no JSON.
+            Unreadable: It is no JSON, or nested too deeply.
         """
         found = []
         try:
@@ -61,8 +62,10 @@ class Redaction:
         return body, found
 
 
-def _without(value: bytes, steps: Sequence[str]) -> bytes | None:
+def _without(value: bytes, steps: Sequence[str], levels: int = MAX_DEPTH) -> bytes | None:
     """The value without what the steps lead to; None if they lead nowhere."""
+    if not levels:  # each level is looked through again: what nobody will read must not cost its square
+        raise Unreadable
     if not steps:
         return _NULL  # also where it is null already: the name may stand there twice
     if steps[0].startswith(URL_PARAMETER):
@@ -73,7 +76,7 @@ def _without(value: bytes, steps: Sequence[str]) -> bytes | None:
         changed = {
             index: rest
             for index, element in enumerate(elements)
-            if (rest := _without(bytes(element), steps)) is not None
+            if (rest := _without(bytes(element), steps, levels - 1)) is not None
         }
         kept = [Raw(changed[i]) if i in changed else element for i, element in enumerate(elements)]
         return _to_json(kept) if changed else None
@@ -81,7 +84,7 @@ def _without(value: bytes, steps: Sequence[str]) -> bytes | None:
         return None
     fields, hit = _object(value), False
     for name in list(fields) if steps[0] == "*" else [steps[0]] if steps[0] in fields else []:
-        if (rest := _without(bytes(fields[name]), steps[1:])) is not None:
+        if (rest := _without(bytes(fields[name]), steps[1:], levels - 1)) is not None:
             fields[name], hit = Raw(rest), True
     return _to_json(fields) if hit else None
 

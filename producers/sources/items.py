@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final, Literal
 
 import msgspec
 from msgspec import Raw
 
-from producers.delivery import InvalidDelivery, NotJson
+from producers.delivery import InvalidDelivery, NotJson, TooLarge
 from producers.sources.json_object import has_half_a_pair
 from producers.sources.vendor import Item
 from schemas.codec import Problem
@@ -18,47 +19,58 @@ _after: Final = json.JSONDecoder().raw_decode
 _OPENING: Final = {"array": b"[", "object": b"{"}
 
 
-def listed(body: bytes) -> list[bytes]:
+def listed(body: bytes, most: int) -> list[bytes]:
     """The elements of a body that has to be one JSON array.
 
     Raises:
+        TooLarge: There are more than `most`.
         NotJson: The body is no JSON in UTF-8.
         InvalidDelivery: It is no array.
     """
-    return [value for _, value in _members(body, "array")]
+    return [value for _, value in _members(body, "array", most)]
 
 
-def named_lists(body: bytes) -> list[Item]:
+def named_lists(body: bytes, most: int) -> list[Item]:
     """The items of a body that has to be one JSON object of arrays; what is no array is an item by itself.
 
     Raises:
+        TooLarge: There are more than `most`.
         NotJson: The body is no JSON in UTF-8.
         InvalidDelivery: It is no object, or has no item.
     """
-    items = [item for name, value in _members(body, "object") for item in _of_list(name, value)]
+    items: list[Item] = []
+    for name, value in _members(body, "object", most):
+        items += _of_list(name, value, most)
+        if len(items) > most:
+            raise TooLarge
     if not items:
         raise InvalidDelivery([Problem("", "has no item")])
     return items
 
 
-def _of_list(name: str, value: bytes) -> list[Item]:
+def _of_list(name: str, value: bytes, most: int) -> list[Item]:
     if not value.startswith(b"["):
         return [Item(name, name, value)]
-    return [Item(f"{name}[{index}]", name, element) for index, element in enumerate(listed(value))]
+    return [Item(f"{name}[{index}]", name, element) for index, element in enumerate(listed(value, most))]
 
 
-def _members(body: bytes, kind: Literal["array", "object"]) -> list[tuple[str, bytes]]:
+def _members(body: bytes, kind: Literal["array", "object"], most: int) -> list[tuple[str, bytes]]:
     """Names and bytes of what a container holds; names are empty in an array."""
     try:
         body.decode()  # Raw looks at the grammar alone
-        if kind == "array":
-            return [("", bytes(element)) for element in _list(body)]
-        return [(name, bytes(value)) for name, value in _object(body).items()]
+        found = _list(body) if kind == "array" else _object(body)
+        if len(found) > most:
+            raise TooLarge
+        named = found.items() if isinstance(found, dict) else (("", element) for element in found)
+        return [(name, bytes(value)) for name, value in named]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     if has_half_a_pair(body):  # which is one item's fault alone
         if body.strip().startswith(_OPENING[kind]):
-            return list(_scanned(body.decode().strip()))
+            members = list(islice(_scanned(body.decode().strip()), most + 1))
+            if len(members) > most:
+                raise TooLarge
+            return members
     elif not _is_json(body):
         raise NotJson
     raise InvalidDelivery([Problem("", f"must be a JSON {kind}")])

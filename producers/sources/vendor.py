@@ -19,8 +19,11 @@ class Item(NamedTuple):
     """Its own bytes, kept as its event's `raw`."""
 
 
-Split = Callable[[bytes], list[Item]]
-"""A delivery's bytes to its items; pure. Raises NotJson, InvalidDelivery where there is none."""
+Split = Callable[[bytes, int], list[Item]]
+"""A delivery's bytes, and how many items are taken, to its items; pure.
+
+Raises NotJson, InvalidDelivery where there is none, TooLarge where there are more.
+"""
 
 Challenge = Callable[[str, Sequence[bytes]], bytes | None]
 """A challenge's query, and the tokens that pass, to the answer in JSON; None if it fails. Never raises."""

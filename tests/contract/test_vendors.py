@@ -36,7 +36,7 @@ def reading(vendor: str, body: bytes, *claims: str | None, keep_raw: bool = True
     if known.split is None:
         return Reading(list(normalise(body, around)), [])
     return read_items(
-        known.split(body), normalise, redaction, around, lambda event: to_record(event, "", "topic")
+        known.split(body, 1_000), normalise, redaction, around, lambda event: to_record(event, "", "topic")
     )
 
 

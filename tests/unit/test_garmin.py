@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from producers.delivery import InvalidDelivery, NotJson
+from producers.delivery import InvalidDelivery, NotJson, TooLarge
 from producers.sources import garmin
 from producers.sources.items import named_lists
 from schemas.event import EventType, SessionEvent, Statistics
@@ -112,7 +112,7 @@ def test_any_other_list_is_carried() -> None:
 
 def test_items_keep_their_own_bytes() -> None:
     body = b' {"sleeps" : [ {"userId" : "a"} ,1 ], "deregistrations":[{ }], "odd": {"x":1} , "none":[]} \n'
-    assert named_lists(body) == [
+    assert named_lists(body, 9) == [
         ("sleeps[0]", "sleeps", b'{"userId" : "a"}'),
         ("sleeps[1]", "sleeps", b"1"),
         ("deregistrations[0]", "deregistrations", b"{ }"),
@@ -123,7 +123,7 @@ def test_items_keep_their_own_bytes() -> None:
 def test_half_a_surrogate_pair_is_one_items_fault() -> None:
     half = rb'{"sleeps": [{"userId": "\ud800", "]": "[,:\"\\"} , {"userId" : "b"}],'
     half += rb' "\ud800x": [ "\u00e4", [1] ]}'
-    assert named_lists(half) == [
+    assert named_lists(half, 9) == [
         ("sleeps[0]", "sleeps", rb'{"userId": "\ud800", "]": "[,:\"\\"}'),
         ("sleeps[1]", "sleeps", b'{"userId" : "b"}'),
         ("?x[0]", "?x", rb'"\u00e4"'),
@@ -134,4 +134,13 @@ def test_half_a_surrogate_pair_is_one_items_fault() -> None:
 @pytest.mark.parametrize("body", [b"{}", b'{"sleeps": []}', b"[]", b"7", rb'"\ud800"', rb'["\ud800"]'])
 def test_a_delivery_without_an_item_is_refused(body: bytes) -> None:
     with pytest.raises((InvalidDelivery, NotJson)):
-        named_lists(body)
+        named_lists(body, 9)
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"a":[1,2],"b":[3]}', b'{"a":[1],"b":[1],"c":[1]}', rb'{"a":["\ud800",2,3]}']
+)
+def test_more_items_than_are_taken_are_too_large(body: bytes) -> None:
+    assert len(named_lists(body, 3)) == 3
+    with pytest.raises(TooLarge):
+        named_lists(body, 2)

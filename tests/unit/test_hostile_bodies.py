@@ -2,11 +2,14 @@
 
 import time
 import tracemalloc
+from contextlib import suppress
 
 import pytest
 
 from producers import answers
-from producers.delivery import MAX_PROBLEMS, InvalidDelivery
+from producers.delivery import MAX_PROBLEMS, InvalidDelivery, TooLarge
+from producers.redact import Redaction, Unreadable
+from producers.sources.items import named_lists
 from producers.sources.json_object import MAX_DEPTH, read_object
 
 LENGTH = 1_048_576
@@ -51,6 +54,30 @@ def test_a_hostile_body_takes_little_time(body: bytes) -> None:
     began_s = time.process_time()
     refusal(body)
     assert time.process_time() - began_s < 5
+
+
+ITEMS = {
+    "wide": filled(b'{"x":[7', b",7", b"]}"),
+    "wide, half a pair": filled(rb'{"x":["\ud800"', rb',"\ud800"', b"]}"),
+    "many lists": filled(b'{"":[]', b',"x":[1]', b"}"),
+    "deep": filled(b'{"x":' + b"[" * 60 + b"1", b",1", b"]" * 60 + b"}"),
+    "deep, half a pair": filled(b'{"x":' + b"[" * 60 + rb'"\ud800"', b",1", b"]" * 60 + b"}"),
+}
+
+
+@pytest.mark.parametrize("body", ITEMS.values(), ids=ITEMS)
+def test_taking_items_apart_costs_little(body: bytes) -> None:
+    began_s = time.process_time()
+    tracemalloc.start()
+    try:
+        with suppress(TooLarge):
+            assert len(named_lists(body, 1_000)) <= 1_000
+        assert tracemalloc.get_traced_memory()[1] < 100 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+    with suppress(Unreadable):
+        Redaction(["x.y.z", "*.a", "u.?t"]).apply(body)
+    assert time.process_time() - began_s < 15
 
 
 def test_no_more_problems_are_looked_for_than_are_told() -> None:
