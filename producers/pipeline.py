@@ -23,8 +23,9 @@ from producers.delivery import (
     Unauthenticated,
 )
 from producers.publish import Publisher, Record
+from producers.schemes.proof import Proof
 from producers.sources import NORMALISERS
-from producers.verify import Proof, authenticate, proof
+from producers.verify import authenticate, proof
 from schemas.codec import InvalidEvent, encode
 from schemas.event import MICROSECONDS, EventType, SessionEvent
 from schemas.headers import cloudevents_headers, continue_trace
@@ -41,16 +42,19 @@ class Intake:
     proofs: Sequence[Proof]
     normalise: Normalise
     keep_raw: bool
+    takes_token: bool
+    """Whether its URL ends with a token."""
 
     @classmethod
-    def of(cls, name: str, source: Source, *, keep_raw: bool) -> "Intake":
+    def of(cls, name: str, source: Source, *, keep_raw: bool, clock: Clock) -> "Intake":
         """The intake that the settings ask for."""
         return cls(
             name=name,
             tenant=source.tenant,
-            proofs=[proof(scheme) for scheme in source.schemes],
+            proofs=[proof(scheme, clock) for scheme in source.schemes],
             normalise=NORMALISERS[source.vendor],
             keep_raw=keep_raw,
+            takes_token=any(scheme.scheme == "url_token" for scheme in source.schemes),
         )
 
 
@@ -61,8 +65,16 @@ class Pipeline:
         self._publisher, self._clock, self._topic = publisher, clock, events_topic
         self._ages_s: list[float] = []
 
-    async def accept(self, intake: Intake, headers: Headers, body: bytes) -> list[str]:
+    async def accept(
+        self, intake: Intake, headers: Headers, body: bytes, token: str | None = None
+    ) -> list[str]:
         """Bring one delivery to Kafka.
+
+        Args:
+            intake: The source it came in by.
+            headers: As they were sent.
+            body: Its very bytes.
+            token: What its URL ends with, if the source asks for that.
 
         Returns:
             The event ids, all of them acknowledged.
@@ -72,7 +84,7 @@ class Pipeline:
         """
         events: Sequence[SessionEvent] = ()
         try:
-            authenticate(intake.proofs, headers, body)
+            authenticate(intake.proofs, headers, body, token)
             events = intake.normalise(body, self._context(intake, headers))
             trace = continue_trace(headers.get("traceparent"))
             await self._publisher.publish([to_record(event, trace, self._topic) for event in events])

@@ -61,7 +61,7 @@ async def _serve(settings: Settings, clock: Clock) -> ExitCode:
         )
         stack.callback(publisher.close, 0)
         pipeline = Pipeline(publisher, clock, settings.kafka.events_topic)
-        web = _web(settings, pipeline, health)
+        web = _web(settings, pipeline, health, clock)
         listener = Listener(web, settings.http)
         if settings.metrics.enabled:
             stack.callback(_sidecar(settings, health, clock, publisher).stop)
@@ -94,10 +94,13 @@ def _end_on_signals(ending: "asyncio.Future[str | None]") -> None:
         asyncio.get_running_loop().add_signal_handler(signum, _end, ending, None)
 
 
-def _web(settings: Settings, pipeline: Pipeline, health: Health) -> Web:
+def _web(settings: Settings, pipeline: Pipeline, health: Health, clock: Clock) -> Web:
     keep_raw = settings.relay.keep_raw
     return Web(
-        {name: Intake.of(name, source, keep_raw=keep_raw) for name, source in settings.sources.items()},
+        {
+            name: Intake.of(name, source, keep_raw=keep_raw, clock=clock)
+            for name, source in settings.sources.items()
+        },
         pipeline,
         health,
         max_body_bytes=settings.relay.max_body_bytes,

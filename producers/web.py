@@ -29,6 +29,7 @@ log = structlog.get_logger()
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _HEALTH_PATHS: Final = frozenset({*LIVE_PATHS, *READY_PATHS})
 _WEBHOOKS: Final = "/webhooks/{source}"
+"""In logs and metrics, with a token or without: a path itself is never told, as it may hold one."""
 _JSON: Final = re.compile(r"application/(?:[a-z0-9!#$&^_.-]+\+)?json[ \t]*(?:;.*)?", re.IGNORECASE)
 """RFC 8259, section 11, and the structured suffix of RFC 6839, section 3.1."""
 _REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
@@ -104,13 +105,16 @@ class Web:
         request_id = headers.get("x-request-id")
         if request_id is None or not _REQUEST_ID.fullmatch(request_id):
             request_id = next(self._ids)
-        intake = self._routes.get(scope.path)
+        path = scope.path
+        intake, token = self._routes.get(path), None
+        if intake is None:
+            intake, token = self._with_token(path)
         self._in_flight += 1
         try:
             if intake is not None and scope.method == "POST":
-                answer = await self._deliver(intake, headers, exchange, request_id)
+                answer = await self._deliver(intake, headers, exchange, request_id, token)
             else:
-                answer = self._other(scope, request_id)
+                answer = self._other(scope, intake, request_id)
             sent = [("content-type", answer.media_type), ("x-request-id", request_id), *answer.headers]
             exchange.response_bytes(answer.status, sent, answer.body)
         finally:
@@ -134,12 +138,20 @@ class Web:
             return False
         return True
 
-    async def _deliver(self, intake: Intake, headers: Headers, exchange: Exchange, request_id: str) -> Answer:
+    def _with_token(self, path: str) -> tuple[Intake | None, str | None]:
+        """The source of a URL that ends with a token; what the token is worth, authentication says."""
+        route, _, token = path.rpartition("/")
+        intake = self._routes.get(route)
+        return (intake, token) if intake is not None and intake.takes_token else (None, None)
+
+    async def _deliver(
+        self, intake: Intake, headers: Headers, exchange: Exchange, request_id: str, token: str | None
+    ) -> Answer:
         try:
             self._check_open()
             _check_media(headers)
             body = await self._bodies.read(exchange, headers)
-            return answers.accepted(await self._pipeline.accept(intake, headers, body))
+            return answers.accepted(await self._pipeline.accept(intake, headers, body, token))
         except Refusal as refusal:
             return answers.refused(refusal, request_id)
         except Exception as error:  # noqa: BLE001 - a bug costs one request, not the process
@@ -152,8 +164,8 @@ class Web:
         if self._stopping:
             raise NotAcknowledged("shutting_down")
 
-    def _other(self, scope: Scope, request_id: str) -> Answer:
-        if scope.path in self._routes:
+    def _other(self, scope: Scope, intake: Intake | None, request_id: str) -> Answer:
+        if intake is not None:
             return answers.wrong_method("POST", request_id)
         if (health := self._health.route(scope.path)) is None:
             return answers.not_found(request_id)
