@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from producers.schemes.comparing import any_one_of, one_of
 from producers.schemes.encodings import from_base64, from_hex
 from producers.schemes.signing import Signer
 from tests.frozen_clock import FrozenClock
@@ -207,6 +208,13 @@ def test_a_token_is_compared_whole(clock: FrozenClock) -> None:
         "x" * 60_000,
     ):
         assert not Request(token=wrong).passes(case.made(clock))
+
+
+def test_nothing_is_never_what_is_expected() -> None:
+    """Should an empty key ever come past the settings."""
+    assert not one_of(b"", [b""])
+    assert not any_one_of([b"", b""], [b"", b"key"])
+    assert not any_one_of([], [b"key"])
 
 
 def test_bytes_have_one_spelling_in_base64_and_two_in_hex() -> None:

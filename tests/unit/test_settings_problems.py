@@ -97,6 +97,7 @@ def test_a_wrong_setting_is_told_by_its_name(
         ({"scheme": "hmac_sha256", "prefix": "sha256= "}, "prefix: String should match pattern"),
         ({"scheme": "hmac_sha256", "prefix": "sha256=\n"}, "prefix: String should match pattern"),
         ({"scheme": "standard_webhooks", "secrets": ["hunter2hunter2hunter2"]}, "whsec_ followed by base64"),
+        ({"scheme": "standard_webhooks", "secrets": ["hunter2hunter2ab"]}, "whsec_ followed by base64"),
         ({"scheme": "standard_webhooks", "secrets": ["whsec_hunter2"]}, "whsec_ followed by base64"),
         ({"scheme": "standard_webhooks", "secrets": ["whsec_"]}, "whsec_ followed by base64"),
         ({"scheme": "standard_webhooks", "secrets": ["whsec_ß"]}, "whsec_ followed by base64"),
