@@ -12,6 +12,7 @@ from config.redaction import REDACTED, is_sensitive
 from config.sections import Section
 from config.settings import Settings
 from config.settings_problems import setting_name
+from config.webhook_schemes import SCHEMES, AnyScheme, NoScheme
 from config.webhook_sources import Source
 
 UNSET: Final = "not set"
@@ -62,6 +63,22 @@ def markdown() -> str:
     return "\n".join(["| setting | default | meaning |", "|---|---|---|", *lines])
 
 
+def schemes_markdown() -> str:
+    """The README's table of what each verification scheme takes, the same setting of several in one line."""
+    takers: dict[tuple[str, str, str], list[str]] = {}
+    for name, kind in SCHEMES.items():
+        for field_name, field in kind.model_fields.items():
+            if field_name != "scheme":
+                default = UNSET if field.default in (None, "", []) else str(field.default)
+                row = (field_name, _code(default), field.description or "")
+                takers.setdefault(row, []).append(f"`{name}`")
+    lines = [
+        f"| `{setting}` | {', '.join(names)} | {default} | {meaning} |"
+        for (setting, default, meaning), names in sorted(takers.items(), key=lambda row: -len(row[1]))
+    ]
+    return "\n".join(["| setting | of | default | meaning |", "|---|---|---|---|", *lines])
+
+
 def in_force(settings: Settings) -> list[InForce]:
     """What these settings are, secrets left out."""
     defaults = {name: value for name, value, _ in _leaves(Settings.model_construct())}
@@ -105,10 +122,17 @@ def _without_secret(name: str, secret: str) -> str:
 def _entry(key: str, entry: object) -> str:
     """A source in a few words, or one of librdkafka's options."""
     if isinstance(entry, Source):
-        schemes = [f"{s.scheme} ({s.header}, keys: {len(s.secrets)})" for s in entry.schemes]
-        told = f"{entry.vendor} for {entry.tenant}, proven by {' and '.join(schemes)}"
+        told = f"{entry.vendor} for {entry.tenant}, proven by {' and '.join(map(_scheme, entry.schemes))}"
         return f"{told}, without {' and '.join(entry.redact)}" if entry.redact else told
     return REDACTED if is_sensitive(key) else str(entry)
+
+
+def _scheme(scheme: AnyScheme) -> str:
+    """Which proof, where it stands, and how many keys there are."""
+    if isinstance(scheme, NoScheme):
+        return scheme.scheme
+    place = f"{header}, " if (header := getattr(scheme, "header", None)) else ""
+    return f"{scheme.scheme} ({place}keys: {len(scheme.secrets)})"
 
 
 def _redis(url: str) -> str:

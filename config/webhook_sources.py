@@ -4,28 +4,25 @@ import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic.types import StringConstraints
 
 from config.json_text import json_text
 from config.sections import Section
+from config.webhook_schemes import AnyScheme, NoScheme
 
-DEFAULT_HEADERS: Final = {"api_key": "x-api-key", "hmac_sha256": "x-signature"}
-MIN_SECRET_CHARS: Final = 16
-"""The least that production takes for a key; RFC 2104 advises against short ones."""
-MIN_DISTINCT_CHARS: Final = 5
+MIN_DISTINCT_BYTES: Final = 5
+MIN_TOKEN_BYTES: Final = 16
 _GUESSABLE: Final = re.compile(
-    r"change.?me|your.?(secret|key)|example|^((secret|password|default)[-_]?)+$", re.IGNORECASE
+    rb"change.?me|your.?(secret|key|token)|example|^((secret|password|default|token)[-_]?)+$", re.IGNORECASE
 )
 _SOURCE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}\Z")
 URL_PARAMETER: Final = "?"
 """Begins the last step of a path in `redact` that leads to a parameter of a URL."""
 _PATH: Final = re.compile(r"[^.?*\s][^.?*]{0,254}|\*")
 _PARAMETER: Final = re.compile(r"\?[A-Za-z0-9._~-]{1,64}")
-_HEADER: Final = re.compile(r"^[a-z0-9!#$%&'*+.^_`|~-]+$")
-"""A token of RFC 9110, section 5.6.2, in lower case."""
 
 
 def _printable(name: str) -> str:
@@ -76,39 +73,6 @@ TenantName = Annotated[
 _JSON: Final = json_text("must be JSON")
 
 
-class Scheme(Section):
-    """One proof that a delivery must bring."""
-
-    scheme: Literal["api_key", "hmac_sha256", "none"] = Field(
-        description="`api_key`, `hmac_sha256` (hex, of the raw body) or `none` (not in production)."
-    )
-    secrets: Annotated[list[SecretStr], _JSON] = Field(
-        default=[], description="Keys that pass, several while one replaces another."
-    )
-    header: str | None = Field(
-        default=None, description="Header that carries it: `x-api-key`, `x-signature`."
-    )
-
-    @field_validator("secrets")
-    @classmethod
-    def _present(cls, secrets: list[SecretStr], info: ValidationInfo) -> list[SecretStr]:
-        needed = info.data.get("scheme", "none") != "none"
-        if needed and not secrets:
-            raise ValueError("needs at least one secret")
-        if not all(secret.get_secret_value().strip() for secret in secrets):
-            raise ValueError("a secret must not be empty")
-        return secrets
-
-    @field_validator("header")
-    @classmethod
-    def _lower(cls, header: str | None, info: ValidationInfo) -> str | None:
-        if header is None:
-            return DEFAULT_HEADERS.get(info.data.get("scheme", "none"))
-        if not _HEADER.match(header.lower()):
-            raise ValueError("must be the name of an HTTP header")
-        return header.lower()
-
-
 class Source(Section):
     """Where deliveries come from; its name in `sources` is the last part of its URL."""
 
@@ -116,7 +80,7 @@ class Source(Section):
         description="Whose payloads these are; `session-relay vendors` lists them."
     )
     tenant: TenantName = Field(default="default", description="Whose data it is.")
-    schemes: Annotated[list[Scheme], _JSON, Field(min_length=1)] = Field(
+    schemes: Annotated[list[AnyScheme], _JSON, Field(min_length=1)] = Field(
         description="Proofs that a delivery must bring; every one of them must pass."
     )
     verification_tokens: Annotated[list[SecretStr], _JSON] = Field(
@@ -149,26 +113,25 @@ def unsafe_in_production(sources: dict[str, Source]) -> list[str]:
     """What production refuses, a sentence each, without a secret's value."""
     problems = []
     for name, source in sources.items():
-        for scheme in source.schemes:
-            if scheme.scheme == "none":
-                problems.append(f"{name}: scheme none lets anybody in, production refuses it")
-            elif any(map(_weak, scheme.secrets)):
+        for number, scheme in enumerate(source.schemes):
+            place = f"{name}.schemes.{number}"
+            if isinstance(scheme, NoScheme):
+                problems.append(f"{place}: scheme none lets anybody in, production refuses it")
+            elif any(_weak(text, scheme.min_secret_bytes) for text in scheme.strengths()):
                 problems.append(
-                    f"{name}: a secret of scheme {scheme.scheme} must have at least {MIN_SECRET_CHARS} "
-                    "characters and not be a well-known one in production"
+                    f"{place}.secrets: each secret of scheme {scheme.scheme} must have at least "
+                    f"{scheme.min_secret_bytes} bytes and not be a well-known one in production"
                 )
-        if any(map(_weak, source.verification_tokens)):
+        tokens = [token.get_secret_value().encode() for token in source.verification_tokens]
+        if any(_weak(token, MIN_TOKEN_BYTES) for token in tokens):
             problems.append(
-                f"{name}: a verification token must have at least {MIN_SECRET_CHARS} characters and not be "
+                f"{name}: a verification token must have at least {MIN_TOKEN_BYTES} bytes and not be "
                 "a well-known one in production"
             )
     return problems
 
 
-def _weak(secret: SecretStr) -> bool:
-    value = secret.get_secret_value()
+def _weak(text: bytes, least_bytes: int) -> bool:
     return (
-        len(value) < MIN_SECRET_CHARS
-        or len(set(value)) < MIN_DISTINCT_CHARS
-        or bool(_GUESSABLE.search(value))
+        len(text) < least_bytes or len(set(text)) < MIN_DISTINCT_BYTES or _GUESSABLE.search(text) is not None
     )

@@ -28,10 +28,11 @@ from producers.delivery import (
 from producers.publish import Publisher, Record
 from producers.reading import Accepted, Rejected, read_items, redacting
 from producers.redact import Redaction
+from producers.schemes.proof import Proof
 from producers.sources import VENDORS
 from producers.sources.items import listed
 from producers.sources.vendor import Challenge, Item, Split
-from producers.verify import Proof, authenticate, proof
+from producers.verify import authenticate, proof
 from schemas.codec import InvalidEvent, encode
 from schemas.event import MICROSECONDS, EventType, SessionEvent
 from schemas.headers import cloudevents_headers, continue_trace
@@ -50,6 +51,8 @@ class Intake:
     proofs: Sequence[Proof]
     normalise: Normalise
     keep_raw: bool
+    takes_token: bool
+    """Whether its URL ends with a token."""
     redaction: Redaction
     split: Split | None = None
     max_items: int = 1_000
@@ -57,16 +60,19 @@ class Intake:
     verification_tokens: Sequence[bytes] = ()
 
     @classmethod
-    def of(cls, name: str, source: Source, *, keep_raw: bool, max_items: int = 1_000) -> "Intake":
+    def of(
+        cls, name: str, source: Source, *, keep_raw: bool, clock: Clock, max_items: int = 1_000
+    ) -> "Intake":
         """The intake that the settings ask for."""
         vendor = VENDORS[source.vendor]
         redaction = Redaction([*vendor.redact, *source.redact])
         return cls(
             name=name,
             tenant=source.tenant,
-            proofs=[proof(scheme) for scheme in source.schemes],
+            proofs=[proof(scheme, clock) for scheme in source.schemes],
             normalise=redacting(vendor.normalise, redaction),
             keep_raw=keep_raw,
+            takes_token=any(scheme.scheme == "url_token" for scheme in source.schemes),
             redaction=redaction,
             split=vendor.split,
             max_items=max_items,
@@ -93,14 +99,21 @@ class Pipeline:
         self._ages_s: list[float] = []
 
     async def accept(
-        self, intake: Intake, headers: Headers, body: bytes, *, proven: bool = False
+        self,
+        intake: Intake,
+        headers: Headers,
+        body: bytes,
+        token: str | None = None,
+        *,
+        proven: bool = False,
     ) -> Accepted:
         """Bring one delivery to Kafka.
 
         Args:
-            intake: Where it came in.
-            headers: Those of its request.
-            body: Its bytes.
+            intake: The source it came in by.
+            headers: As they were sent.
+            body: Its very bytes.
+            token: What its URL ends with, if the source asks for that.
             proven: It is part of a body that has been authenticated as a whole.
 
         Returns:
@@ -112,7 +125,7 @@ class Pipeline:
         events: Sequence[SessionEvent] = ()
         try:
             if not proven:
-                authenticate(intake.proofs, headers, body)
+                authenticate(intake.proofs, headers, body, token)
             context = self._context(intake, headers)
             trace = continue_trace(headers.get("traceparent"))
             rejected: Sequence[Rejected] = ()
@@ -133,7 +146,9 @@ class Pipeline:
             _note_parked(intake, len(rejected))
         return Accepted([event.event_id for event in events], rejected)
 
-    async def accept_batch(self, intake: Intake, headers: Headers, body: bytes) -> list[Accepted | Refusal]:
+    async def accept_batch(
+        self, intake: Intake, headers: Headers, body: bytes, token: str | None = None
+    ) -> list[Accepted | Refusal]:
         """Bring an array of deliveries to Kafka, proven as a whole, each one on its own from then on.
 
         Returns:
@@ -143,7 +158,7 @@ class Pipeline:
             Refusal: Why none of it is taken: its proof, its form or its length.
         """
         try:
-            authenticate(intake.proofs, headers, body)
+            authenticate(intake.proofs, headers, body, token)
             elements = listed(body, intake.max_items)
         except Refusal as refusal:
             _count(intake, (), _OUTCOMES.get(type(refusal), "invalid"))

@@ -61,7 +61,7 @@ async def _serve(settings: Settings, clock: Clock) -> ExitCode:
         )
         stack.callback(publisher.close, 0)
         pipeline = Pipeline(publisher, clock, settings.kafka.events_topic, settings.kafka.dead_letters_topic)
-        web = _web(settings, pipeline, health)
+        web = _web(settings, pipeline, health, clock)
         listener = Listener(web, settings.http)
         if settings.metrics.enabled:
             stack.callback(_sidecar(settings, health, clock, publisher).stop)
@@ -94,11 +94,11 @@ def _end_on_signals(ending: "asyncio.Future[str | None]") -> None:
         asyncio.get_running_loop().add_signal_handler(signum, _end, ending, None)
 
 
-def _web(settings: Settings, pipeline: Pipeline, health: Health) -> Web:
+def _web(settings: Settings, pipeline: Pipeline, health: Health, clock: Clock) -> Web:
     keep_raw, max_items = settings.relay.keep_raw, settings.relay.max_batch_items
     return Web(
         {
-            name: Intake.of(name, source, keep_raw=keep_raw, max_items=max_items)
+            name: Intake.of(name, source, keep_raw=keep_raw, clock=clock, max_items=max_items)
             for name, source in settings.sources.items()
         },
         pipeline,

@@ -1,98 +1,82 @@
-"""Proof of origin: one class per scheme, on the raw bytes, in constant time.
+"""Authentication: every scheme that a source lists must pass."""
 
-Every scheme that a source lists must pass. A header that comes twice is refused: two readers of one
-request could take different ones.
-"""
-
-import hmac
 from collections.abc import Sequence
-from typing import Protocol
+from typing import assert_never
 
-from config.webhook_sources import Scheme
+from config.clock import Clock
+from config.webhook_schemes import (
+    AnyScheme,
+    ApiKeyScheme,
+    GitHubScheme,
+    HmacSha256Scheme,
+    NoScheme,
+    StandardWebhooksScheme,
+    StripeScheme,
+    UrlTokenScheme,
+)
 from producers.delivery import Headers, Unauthenticated
+from producers.schemes.anybody import Anybody
+from producers.schemes.api_key import ApiKey
+from producers.schemes.encodings import DECODE
+from producers.schemes.github import GitHub
+from producers.schemes.hmac_sha256 import HmacSha256, TimedHmacSha256, WrittenSignature
+from producers.schemes.proof import Proof
+from producers.schemes.signed_time import MILLISECOND_US, SECOND_US, SignedTime
+from producers.schemes.signing import Signer
+from producers.schemes.standard_webhooks import StandardWebhooks
+from producers.schemes.stripe import Stripe
+from producers.schemes.url_token import UrlToken
 
 
-class Proof(Protocol):
-    """One scheme with its secrets."""
-
-    def passes(self, headers: Headers, body: bytes) -> bool:
-        """Whether the delivery proves what this scheme asks for; never raises, whatever is sent."""
-        ...
-
-
-class ApiKey:
-    """A shared key in a header, compared whole.
+def proof(scheme: AnyScheme, clock: Clock) -> Proof:
+    """The proof that a configured scheme asks for.
 
     Args:
-        secrets: Keys that pass, several while one replaces another.
-        header: Its name in lower case.
+        scheme: Its settings.
+        clock: What signed times are held against.
     """
-
-    def __init__(self, secrets: Sequence[bytes], header: str) -> None:
-        self._secrets, self._header = tuple(secrets), header
-
-    def passes(self, headers: Headers, body: bytes) -> bool:  # noqa: ARG002 - a key signs nothing
-        """Whether the header holds one of the keys."""
-        given = _only_value(headers, self._header)
-        return _one_of(given, self._secrets)
-
-
-class HmacSha256:
-    """HMAC-SHA256 (RFC 2104) of the raw body as hex in a header; either case of hex digits."""
-
-    def __init__(self, secrets: Sequence[bytes], header: str) -> None:
-        # keyed once: a copy costs less than taking the key in, and holds the lock of the interpreter
-        self._keyed, self._header = [hmac.new(key, digestmod="sha256") for key in secrets], header
-
-    def passes(self, headers: Headers, body: bytes) -> bool:
-        """Whether the header holds the body's signature under one of the secrets."""
-        given = _only_value(headers, self._header).lower()
-        signatures = []
-        for keyed in self._keyed:
-            signing = keyed.copy()
-            signing.update(body)
-            signatures.append(signing.hexdigest().encode())
-        return _one_of(given, signatures)
+    made: Proof
+    match scheme:
+        case ApiKeyScheme():
+            made = ApiKey(scheme.keys(), scheme.header)
+        case HmacSha256Scheme():
+            made = _hmac_sha256(scheme, clock)
+        case StandardWebhooksScheme():
+            made = StandardWebhooks(scheme.keys(), SignedTime(clock, scheme.tolerance_s))
+        case GitHubScheme():
+            made = GitHub(scheme.keys(), scheme.header)
+        case StripeScheme():
+            made = Stripe(scheme.keys(), scheme.header, SignedTime(clock, scheme.tolerance_s))
+        case UrlTokenScheme():
+            made = UrlToken(scheme.keys())
+        case NoScheme():
+            made = Anybody()
+        case _:
+            assert_never(scheme)
+    return made
 
 
-class Anybody:
-    """No proof at all: for trials; settings refuse it in production."""
-
-    def passes(self, headers: Headers, body: bytes) -> bool:  # noqa: ARG002 - the protocol's
-        """Let everybody in."""
-        return True
-
-
-def _only_value(headers: Headers, name: str) -> bytes:
-    values = headers.get_all(name)
-    return values[0].encode() if len(values) == 1 else b""
-
-
-def _one_of(given: bytes, expected: Sequence[bytes]) -> bool:
-    passed = False
-    for secret in expected:  # all of them, so that time doesn't tell which one it was
-        passed |= hmac.compare_digest(given, secret)
-    return passed and given != b""
+def _hmac_sha256(scheme: HmacSha256Scheme, clock: Clock) -> Proof:
+    signer = Signer(scheme.keys())
+    written = WrittenSignature(scheme.header, prefix=scheme.prefix, decode=DECODE[scheme.encoding])
+    if scheme.timestamp_header is None:
+        return HmacSha256(signer, written)
+    unit_us = SECOND_US if scheme.timestamp_unit == "s" else MILLISECOND_US
+    return TimedHmacSha256(
+        signer,
+        written,
+        timestamp_header=scheme.timestamp_header,
+        separator=scheme.separator,
+        time=SignedTime(clock, scheme.tolerance_s, unit_us),
+    )
 
 
-def proof(scheme: Scheme) -> Proof:
-    """The proof that a configured scheme asks for."""
-    secrets = [secret.get_secret_value().encode() for secret in scheme.secrets]
-    match scheme.scheme:
-        case "api_key":
-            return ApiKey(secrets, scheme.header or "x-api-key")
-        case "hmac_sha256":
-            return HmacSha256(secrets, scheme.header or "x-signature")
-        case "none":
-            return Anybody()
-
-
-def authenticate(proofs: Sequence[Proof], headers: Headers, body: bytes) -> None:
+def authenticate(proofs: Sequence[Proof], headers: Headers, body: bytes, token: str | None = None) -> None:
     """Let a delivery pass, or not.
 
     Raises:
         Unauthenticated: One of the proofs is missing or wrong.
     """
-    passed = [one.passes(headers, body) for one in proofs]  # all are tried: time doesn't tell which failed
-    if not passed or not all(passed):
+    passed = [one.passes(headers, body, token) for one in proofs]  # all: time doesn't tell which failed
+    if not passed or False in passed:
         raise Unauthenticated

@@ -29,7 +29,9 @@ log = structlog.get_logger()
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _HEALTH_PATHS: Final = frozenset({*LIVE_PATHS, *READY_PATHS})
 _WEBHOOKS: Final = "/webhooks/{source}"
-_BATCHES: Final = "/webhooks/{source}/batch"
+"""In logs and metrics, with a token or without: a path itself is never told, as it may hold one."""
+_BATCH: Final = "/batch"
+_BATCHES: Final = _WEBHOOKS + _BATCH
 _JSON: Final = re.compile(r"application/(?:[a-z0-9!#$&^_.-]+\+)?json[ \t]*(?:;.*)?", re.IGNORECASE)
 """RFC 8259, section 11, and the structured suffix of RFC 6839, section 3.1."""
 _REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
@@ -94,7 +96,6 @@ class Web:
         self._routes = {f"/webhooks/{name}": intake for name, intake in intakes.items()}
         if "asleep" in intakes:
             self._routes["/asleep-webhook"] = intakes["asleep"]
-        self._batches = {f"/webhooks/{name}/batch": intake for name, intake in intakes.items()}
         self._pipeline, self._health = pipeline, health
         self._bodies = BodyReader(max_body_bytes, timeout_s)
         self._log_successes = log_successes
@@ -111,22 +112,24 @@ class Web:
         request_id = headers.get("x-request-id")
         if request_id is None or not _REQUEST_ID.fullmatch(request_id):
             request_id = next(self._ids)
-        intake = self._routes.get(scope.path)
+        path = scope.path
+        intake, token, batch = self._routes.get(path), None, False
+        if intake is None:
+            intake, token, batch = self._with_more(path)
         self._in_flight += 1
         try:
             if intake is not None and scope.method == "POST":
-                answer = await self._deliver(intake, headers, exchange, request_id)
-            elif scope.method == "POST" and (intake := self._batches.get(scope.path)) is not None:
-                answer = await self._deliver(intake, headers, exchange, request_id, batch=True)
+                answer = await self._deliver(intake, headers, exchange, request_id, token, batch=batch)
             else:
-                answer = self._other(scope, intake, request_id)
+                answer = self._other(scope, intake, request_id, batch=batch)
             sent = [("content-type", answer.media_type), ("x-request-id", request_id), *answer.headers]
             exchange.response_bytes(answer.status, sent, answer.body)
         finally:
             self._in_flight -= 1
             if self._stopping and not self._in_flight:
                 self._idle.set()
-        self._note(scope, intake, answer.status, request_id, time.perf_counter() - started_s)
+        endpoint = _BATCHES if batch and intake is not None else _WEBHOOKS
+        self._note(scope, intake, endpoint, answer.status, request_id, time.perf_counter() - started_s)
 
     def turn(self) -> None:
         """What has to be done every second or so."""
@@ -143,16 +146,37 @@ class Web:
             return False
         return True
 
+    def _with_more(self, path: str) -> tuple[Intake | None, str | None, bool]:
+        """The source of a URL that ends with a token, `/batch` or both; authentication judges the token."""
+        intake, token = self._with_token(path)
+        if intake is not None or not path.endswith(_BATCH):
+            return intake, token, False
+        path = path.removesuffix(_BATCH)
+        intake = self._routes.get(path)
+        return (intake, None, True) if intake is not None else (*self._with_token(path), True)
+
+    def _with_token(self, path: str) -> tuple[Intake | None, str | None]:
+        route, _, token = path.rpartition("/")
+        intake = self._routes.get(route)
+        return (intake, token) if intake is not None and intake.takes_token else (None, None)
+
     async def _deliver(
-        self, intake: Intake, headers: Headers, exchange: Exchange, request_id: str, *, batch: bool = False
+        self,
+        intake: Intake,
+        headers: Headers,
+        exchange: Exchange,
+        request_id: str,
+        token: str | None,
+        *,
+        batch: bool,
     ) -> Answer:
         try:
             self._check_open()
             _check_media(headers)
             body = await self._bodies.read(exchange, headers)
             if batch:
-                return answers.batch(await self._pipeline.accept_batch(intake, headers, body))
-            return answers.accepted(*await self._pipeline.accept(intake, headers, body))
+                return answers.batch(await self._pipeline.accept_batch(intake, headers, body, token))
+            return answers.accepted(*await self._pipeline.accept(intake, headers, body, token))
         except Refusal as refusal:
             return answers.refused(refusal, request_id)
         except Exception as error:  # noqa: BLE001 - a bug costs one request, not the process
@@ -165,11 +189,11 @@ class Web:
         if self._stopping:
             raise NotAcknowledged("shutting_down")
 
-    def _other(self, scope: Scope, intake: Intake | None, request_id: str) -> Answer:
+    def _other(self, scope: Scope, intake: Intake | None, request_id: str, *, batch: bool) -> Answer:
         if intake is not None:
+            if batch:
+                return answers.wrong_method("POST", request_id)
             return _challenged(intake, scope, request_id)
-        if scope.path in self._batches:
-            return answers.wrong_method("POST", request_id)
         if (health := self._health.route(scope.path)) is None:
             return answers.not_found(request_id)
         if scope.method not in {"GET", "HEAD"}:
@@ -178,14 +202,17 @@ class Web:
         return Answer(status, "application/json", body if scope.method == "GET" else b"")
 
     def _note(
-        self, scope: Scope, intake: Intake | None, status: int, request_id: str, duration_s: float
+        self,
+        scope: Scope,
+        intake: Intake | None,
+        endpoint: str,
+        status: int,
+        request_id: str,
+        duration_s: float,
     ) -> None:
         method = scope.method if scope.method in _METHODS else "OTHER"
-        # never an unknown path itself: it may be anything
-        known = scope.path if scope.path in _HEALTH_PATHS else "other"
-        endpoint = known
-        if intake is not None:
-            endpoint = _BATCHES if scope.path in self._batches else _WEBHOOKS
+        if intake is None:  # never an unknown path itself: it may be anything
+            endpoint = scope.path if scope.path in _HEALTH_PATHS else "other"
         _requests(method, endpoint, status).inc()
         _durations(method, endpoint).observe(duration_s)
         if status < _CLIENT_ERROR and not self._log_successes:

@@ -118,13 +118,16 @@ def _beyond_types(event: SessionEvent) -> list[Problem]:
         problems.append(Problem("sleep_stages", "a stage is none of 0, 1, 2, 3, 255"))
     if not _CANONICAL_UUID(event.event_id):
         problems.append(Problem("event_id", "not a UUID in lower case"))
-    together = f"{event.source}{event.tenant}{event.user_id}{event.session_id}{event.timezone}"
-    if not _storable(together):  # one look for all: this runs for every record
+    texts = f"{event.source}{event.tenant}{event.user_id}{event.session_id}{event.timezone}"
+    if event.attributes:
+        texts += "".join(chain(event.attributes, event.attributes.values()))
+    if not _storable(texts):
+        # one look for all: this runs for every record
         problems += [
             Problem(name, _UNSTORABLE) for name in _TEXT if not _storable(getattr(event, name) or "")
         ]
-    if event.attributes and not _storable("".join(chain(event.attributes, event.attributes.values()))):
-        problems.append(Problem("attributes", _UNSTORABLE))
+        if not _storable("".join(chain(event.attributes, event.attributes.values()))):
+            problems.append(Problem("attributes", _UNSTORABLE))
     return problems
 
 

@@ -17,6 +17,9 @@ Read = Callable[[bytes, int], tuple[dict[str, Any], int]]
 
 _DOUBLE: Final = struct.Struct("<d").unpack_from
 _LONG_BITS: Final = 64
+_HIGH_BITS: Final = 0x8080808080808080
+_EIGHT_BYTES: Final = 0x0080808080808080
+"""Those of a number of eight bytes: the last byte, which is the highest here, has it clear."""
 _LONG_BYTES: Final = 10
 
 
@@ -94,7 +97,8 @@ class _Source:
     def _bytes(self, into: str, expression: str) -> None:
         self._number()
         self.line("j = i + (n >> 1)")
-        self.line("if n & 1 or j > len(b): raise Malformed('length')")
+        # a length beyond the end is found at the next byte, or at the end
+        self.line("if n & 1: raise Malformed('length')")
         self.line(f"{into} = {expression}; i = j")
 
     def _optional(self, into: str, inner: Any) -> None:
@@ -136,6 +140,12 @@ class _Source:
 
 def _varint(b: bytes, i: int) -> tuple[int, int]:
     """A number of several bytes, still in zigzag: seven bits a byte, the least significant first."""
+    w = int.from_bytes(b[i : i + 8], "little")
+    if w & _HIGH_BITS == _EIGHT_BYTES:  # every time is one: its groups are moved together, all at once
+        w &= ~_HIGH_BITS
+        w = (w & 0x007F007F007F007F) | (w & 0x7F007F007F007F00) >> 1
+        w = (w & 0x00003FFF00003FFF) | (w & 0x3FFF00003FFF0000) >> 2
+        return (w & 0x0FFFFFFF) | (w & 0x0FFFFFFF00000000) >> 4, i + 8
     n, shift = b[i] & 0x7F, 7
     for j in range(i + 1, i + _LONG_BYTES):
         byte = b[j]

@@ -89,6 +89,10 @@ class RelayProcess:
         """What it has logged so far."""
         return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
 
+    def log_text(self) -> str:
+        """All that it has written, lines and anything else."""
+        return self._log.read_text()
+
     def told(self, event: str, **fields: Any) -> dict[str, Any]:
         """The first log line of a name and fields, awaited."""
 

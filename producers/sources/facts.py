@@ -3,16 +3,15 @@
 What is not taken as a fact stays, and becomes an attribute.
 """
 
-from array import array
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final, Literal, get_type_hints
+from typing import Annotated, Any, Final, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
 from schemas.codec import Problem
-from schemas.event import MAX_TIME_US, MIN_TIME_US, Statistics
+from schemas.event import EPOCH_NONE, MAX_TIME_US, MIN_TIME_US, Statistics
 
 Layer = tuple[str, dict[str, Any]]
 """A prefix for paths, and an object of the body whose fields stand beside those of other layers."""
@@ -23,10 +22,8 @@ _to_json = msgspec.json.Encoder().encode
 _STATISTICS: Final = get_type_hints(Statistics, include_extras=True)
 
 
-class _Hypnogram(msgspec.Struct):
-    """A class, since msgspec looks up what a class means once, and any other type at each call."""
-
-    stages: list[Literal[-1, 0, 1, 2, 3]]
+_STAGE_DIGITS: Final = b"0123-"
+_STAGE_OF_DIGIT: Final = bytes.maketrans(_STAGE_DIGITS, bytes([0, 1, 2, 3, EPOCH_NONE]))
 
 
 class Facts:
@@ -42,7 +39,9 @@ class Facts:
         self._layers = layers
         self._told: dict[str, Any] = {}
         self._outer: dict[str, Any] = {}
-        for _, layer in layers:
+        if layers:
+            self._told = layers[0][1].copy()
+        for _, layer in layers[1:]:
             if not self._told.keys().isdisjoint(layer):
                 twice = {name: layer[name] for name in self._told.keys() & layer if layer[name] is not None}
                 self._outer |= {name: value for name, value in twice.items() if value != self._told[name]}
@@ -161,11 +160,15 @@ def as_time_us(value: object) -> int | None:
 
 def as_stages(value: object) -> bytes | None:
     """A list of stages as one byte each, -1 as 255; None if it is something else."""
-    try:
-        stages = msgspec.convert({"stages": value}, _Hypnogram).stages
-    except msgspec.ValidationError:
+    if not isinstance(value, list):
         return None
-    return array("b", stages).tobytes()  # signed bytes: -1 is 255
+    # as JSON each stage is one character, -1 aside, and so is each comma: half the time of looking at
+    # every number, and what is no stage, 1.0 and true included, falls out of step or is no digit
+    told = _to_json(value)[1:-1].replace(b"-1", b"-")
+    stages = told[::2]
+    if told[1::2] != b"," * (len(told) // 2) or stages.translate(None, _STAGE_DIGITS):
+        return None
+    return stages.translate(_STAGE_OF_DIGIT)
 
 
 def as_statistic(name: str, value: object) -> float | None:

@@ -47,7 +47,7 @@ def read_object(body: bytes) -> dict[str, Any]:
         raise InvalidDelivery([Problem("", "must be a JSON object")])
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _is_deeper(told, MAX_DEPTH):
         raise NotJson
-    if rb"\u0000" in body and (problems := _nul_problems(told)):
+    if b"\\" in body and rb"\u0000" in body and (problems := _nul_problems(told)):
         raise InvalidDelivery(problems)
     return told
 

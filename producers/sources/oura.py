@@ -94,6 +94,6 @@ VENDOR: Final = Vendor(
     occurred_at=dict.fromkeys(
         (EventType.SESSION_CHANGED, EventType.SESSION_DELETED, EventType.UNKNOWN), "event_time"
     ),
-    schemes="HMAC-SHA-256 of x-oura-timestamp and body, in x-oura-signature",
+    schemes="hmac_sha256 in x-oura-signature, with timestamp_header x-oura-timestamp",
     challenge=challenge,
 )

@@ -1,93 +1,142 @@
 """What every verification scheme promises."""
 
-import hmac
+from dataclasses import replace
 
 import pytest
-from pydantic import SecretStr
 
-from config.webhook_sources import Scheme
+from config.webhook_schemes import SCHEMES
 from producers.delivery import Unauthenticated
-from producers.verify import Proof, authenticate, proof
+from producers.verify import authenticate, proof
 from tests.deliveries import Sent
+from tests.frozen_clock import FrozenClock
+from tests.signed_requests import BODY, CASES, SCHEME, Case, Request
 
-OLD, NEW = "the-secret-that-goes-1", "the-secret-that-comes-2"
-BODY = b'{"type": "UNKNOWN", "user_id": "u"}\n'
-SCHEMES = ("api_key", "hmac_sha256")
-
-
-def made(scheme: str, *secrets: str, header: str | None = None) -> Proof:
-    return proof(Scheme(scheme=scheme, secrets=[SecretStr(text) for text in secrets], header=header))  # type: ignore[arg-type]  # one of the names above
-
-
-def right(scheme: str, secret: str, body: bytes = BODY) -> str:
-    return secret if scheme == "api_key" else hmac.new(secret.encode(), body, "sha256").hexdigest()
-
-
-def header_of(scheme: str) -> str:
-    return {"api_key": "x-api-key", "hmac_sha256": "x-signature"}[scheme]
-
-
-@pytest.fixture(params=SCHEMES)
-def scheme(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.mark.parametrize("secret", [OLD, NEW])
-def test_each_of_several_secrets_passes(scheme: str, secret: str) -> None:
-    assert made(scheme, OLD, NEW).passes(Sent((header_of(scheme), right(scheme, secret))), BODY)
-
-
-def test_another_secret_fails(scheme: str) -> None:
-    assert not made(scheme, NEW).passes(Sent((header_of(scheme), right(scheme, OLD))), BODY)
-
-
-def test_the_header_can_be_named(scheme: str) -> None:
-    named = made(scheme, OLD, header="X-Proof")
-    assert named.passes(Sent(("x-proof", right(scheme, OLD))), BODY)
-    assert not named.passes(Sent((header_of(scheme), right(scheme, OLD))), BODY)
-
-
-@pytest.mark.parametrize(
-    "given", ["", " ", "ß", "0" * 64, "0" * 63, "sha256=", "'\"\\", "\x7f", "x" * 60_000, "😴" * 64]
+NO_TIMES = (  # the last three in digits of other scripts
+    "",
+    " ",
+    "-1",
+    "+1780000000",
+    "1780000000.0",
+    "1.78e9",
+    "0x6A18C0C0",
+    "\uff11\uff17\uff18\uff10\uff10\uff10\uff10\uff10\uff10\uff10",
+    "\u0661\u0667\u0668",
+    "²",
 )
-def test_malformed_proof_fails_and_never_raises(scheme: str, given: str) -> None:
-    assert not made(scheme, OLD).passes(Sent((header_of(scheme), given)), BODY)
+HUGE_TIMES = ("9" * 17, "9" * 4_301, "1" + "0" * 60_000)
+SPACED_TIMES = (" 1780000000", "1780000000 ", "1780 000000", "1780000000\t", "1_780_000_000")
+WITH_HEADER = [name for name, case in CASES.items() if case.header]
+TIMED = [name for name, case in CASES.items() if case.is_timed]
 
 
-def test_a_missing_or_unreadable_header_fails(scheme: str) -> None:
-    assert not made(scheme, OLD).passes(Sent(), BODY)
-    assert not made(scheme, OLD).passes(Sent(unreadable=(header_of(scheme),)), BODY)
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest) -> Case:
+    return CASES[request.param]
 
 
-def test_a_header_that_comes_twice_fails(scheme: str) -> None:
-    good = (header_of(scheme), right(scheme, OLD))
-    assert not made(scheme, OLD).passes(Sent(good, good), BODY)
+@pytest.fixture
+def clock() -> FrozenClock:
+    return FrozenClock()
 
 
-def test_a_secret_beyond_ascii_works(scheme: str) -> None:
-    assert made(scheme, "schlüssel-zum-schlaf").passes(
-        Sent((header_of(scheme), right(scheme, "schlüssel-zum-schlaf"))), BODY
+def test_every_scheme_is_held_to_this() -> None:
+    assert {case.settings["scheme"] for case in CASES.values()} == set(SCHEMES) - {"none"}
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_each_of_several_secrets_passes(case: Case, clock: FrozenClock, number: int) -> None:
+    assert case.signed(clock, case.secrets[number]).passes(case.made(clock, *case.secrets))
+
+
+def test_another_secret_fails(case: Case, clock: FrozenClock) -> None:
+    assert not case.signed(clock, case.secrets[0]).passes(case.made(clock, case.secrets[1]))
+
+
+def test_nothing_at_all_fails(case: Case, clock: FrozenClock) -> None:
+    for body in (BODY, b""):
+        assert not Request(body=body).passes(case.made(clock))
+
+
+@pytest.mark.parametrize("name", WITH_HEADER)
+def test_malformed_proof_fails_and_never_raises(name: str, clock: FrozenClock) -> None:
+    case = CASES[name]
+    common = ("", " ", "ß", "'\"\\", "\x7f", "x" * 60_000, "😴" * 64, ",", "=", " , ", "\u0661" * 64)
+    for value in (*common, *case.malformed):
+        request = case.signed(clock).with_header(case.header or "", value)
+        assert not request.passes(case.made(clock)), value
+
+
+def test_a_missing_doubled_or_unreadable_header_fails(case: Case, clock: FrozenClock) -> None:
+    good = case.signed(clock)
+    for name, value in good.headers:
+        assert not good.with_header(name).passes(case.made(clock))
+        assert not good.with_header(name, value, value).passes(case.made(clock))
+        assert not good.with_header(name, value, "").passes(case.made(clock))
+        unreadable = Sent(*good.with_header(name).headers, unreadable=(name,))
+        with pytest.raises(Unauthenticated):
+            authenticate([case.made(clock)], unreadable, BODY, good.token)
+
+
+@pytest.mark.parametrize("name", ["api_key", "hmac_sha256", "github", "stripe"])
+def test_the_header_can_be_named(name: str, clock: FrozenClock) -> None:
+    case = CASES[name]
+    named = case.made(clock, header="X-Proof")
+    good = case.signed(clock)
+    assert replace(good, headers=(("x-proof", good.headers[0][1]),)).passes(named)
+    assert not good.passes(named)
+
+
+@pytest.mark.parametrize("name", ["api_key", "hmac_sha256", "github", "stripe", "oura", "whoop"])
+def test_a_secret_beyond_ascii_works(name: str, clock: FrozenClock) -> None:
+    secret = "schlüssel-zum-schlaf"
+    assert CASES[name].signed(clock, secret).passes(CASES[name].made(clock, secret))
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff\xfe\x00", BODY.strip(), BODY + b" ", b"\r\n" * 3])
+def test_a_signature_is_of_these_very_bytes(case: Case, clock: FrozenClock, body: bytes) -> None:
+    assert case.signed(clock, body=body).passes(case.made(clock))
+    assert replace(case.signed(clock), body=body).passes(case.made(clock)) is not case.signs_body
+
+
+@pytest.mark.parametrize("name", TIMED)
+@pytest.mark.parametrize("away", [-1, 1])
+def test_a_time_is_taken_up_to_the_tolerance_and_no_further(name: str, clock: FrozenClock, away: int) -> None:
+    case, now = CASES[name], FrozenClock()
+    tolerance_s = case.settings.get("tolerance_s", 300)
+    now.pass_s(away * tolerance_s)
+    assert case.signed(clock).passes(case.made(now))
+    now.pass_s(away * 0.001)
+    assert not case.signed(clock).passes(case.made(now))
+    assert case.signed(clock).passes(case.made(now, tolerance_s=tolerance_s + 1))
+
+
+@pytest.mark.parametrize("name", TIMED)
+@pytest.mark.parametrize("time", [*NO_TIMES, *SPACED_TIMES, *HUGE_TIMES])
+def test_what_is_no_time_fails_and_never_raises(name: str, clock: FrozenClock, time: str) -> None:
+    case, good = CASES[name], CASES[name].signed(clock)
+    headers = tuple((key, _with_time(value, time)) for key, value in good.headers)
+    assert headers != good.headers
+    assert not replace(good, headers=headers).passes(case.made(clock))
+
+
+def _with_time(value: str, time: str) -> str:
+    """A header's value with another time in it, wherever that stands."""
+    return next(
+        (value.replace(given, time) for given in ("1780000000000", "1780000000") if given in value), value
     )
 
 
-def test_a_signature_is_of_these_very_bytes() -> None:
-    one = made("hmac_sha256", OLD)
-    signature = right("hmac_sha256", OLD)
-    assert one.passes(Sent(("x-signature", signature.upper())), BODY)
-    for other in (BODY.strip(), BODY + b" ", b""):
-        assert not one.passes(Sent(("x-signature", signature)), other)
-
-
-def test_every_listed_scheme_must_pass() -> None:
-    both = [made("api_key", OLD), made("hmac_sha256", NEW)]
-    key, signature = ("x-api-key", OLD), ("x-signature", right("hmac_sha256", NEW))
-    authenticate(both, Sent(key, signature), BODY)
-    for headers in (Sent(key), Sent(signature), Sent(), Sent(key, ("x-signature", "0" * 64))):
+def test_every_listed_scheme_must_pass(clock: FrozenClock) -> None:
+    key, token = CASES["api_key"], CASES["url_token"]
+    both = [key.made(clock), token.made(clock, token.secrets[1])]
+    headers = Sent(*key.signed(clock).headers)
+    authenticate(both, headers, BODY, token.secrets[1])
+    for sent, last in ((headers, None), (Sent(), token.secrets[1]), (Sent(), None), (headers, "wrong")):
         with pytest.raises(Unauthenticated):
-            authenticate(both, headers, BODY)
+            authenticate(both, sent, BODY, last)
 
 
-def test_none_lets_anybody_in_but_no_scheme_at_all_lets_nobody() -> None:
-    authenticate([made("none")], Sent(), BODY)
+def test_none_lets_anybody_in_but_no_scheme_at_all_lets_nobody(clock: FrozenClock) -> None:
+    authenticate([proof(SCHEME.validate_python({"scheme": "none"}), clock)], Sent(), BODY)
     with pytest.raises(Unauthenticated):
         authenticate([], Sent(), BODY)

@@ -58,6 +58,7 @@ def benchmark_table() -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "settings": settings_table.markdown,
+    "scheme settings": settings_table.schemes_markdown,
     "metrics": metrics_table,
     "exit codes": exit_codes_table,
     "benchmark": benchmark_table,

@@ -15,6 +15,7 @@ from tests.relay_process import SOURCES, RelayProcess, records
 pytestmark = pytest.mark.integration
 JSON = {"content-type": "application/json"}
 PLAIN = "/webhooks/plain/batch"
+TOKEN = "a-token-that-only-tests-know-0001"
 
 
 @pytest.fixture
@@ -22,7 +23,11 @@ def relay(
     services: EmbeddedServices, topic: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RelayProcess]:
     kafka = services.addresses.kafka_bootstrap_servers
-    watches = {"watches": {"vendor": "garmin", "schemes": [{"scheme": "none"}]}}
+    token = {"scheme": "url_token", "secrets": [TOKEN]}
+    watches = {
+        "watches": {"vendor": "garmin", "schemes": [{"scheme": "none"}]},
+        "bare": {"vendor": "generic", "schemes": [token]},
+    }
     with RelayProcess.running(
         tmp_path_factory.mktemp("relay"),
         kafka,
@@ -76,6 +81,14 @@ def test_a_vendors_array_may_be_an_element(relay: RelayProcess) -> None:
     assert second["status"] == 422
 
 
+def test_a_token_in_the_url_stands_before_it(relay: RelayProcess) -> None:
+    body = as_body([generic_session()])
+    assert relay.post(f"/webhooks/bare/{TOKEN}/batch", body, JSON).json()[0]["status"] == 200
+    for path in ("/webhooks/bare/batch", "/webhooks/bare/wrong/batch"):
+        assert relay.post(path, body, JSON).status_code == 401
+    assert relay.post("/webhooks/plain/wrong/batch", body, JSON).status_code == 404
+
+
 def test_nothing_in_a_batch_is_nothing_to_do(relay: RelayProcess) -> None:
     answer = relay.post(PLAIN, b" [ ]\n", JSON)
     assert (answer.status_code, answer.json()) == (207, [])
@@ -105,7 +118,7 @@ def test_another_method_or_source_is_told_so(relay: RelayProcess) -> None:
     answer = relay.client.get(f"{relay.url}{PLAIN}")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
     assert relay.post("/webhooks/nobody/batch", b"[]", JSON).status_code == 404
-    assert relay.post("/asleep-webhook/batch", b"[]", JSON).status_code == 404
+    assert relay.post("/asleep-webhook/batch", b"[]", JSON).status_code == 401
     relay.post(PLAIN, b"[]", JSON)
     name = 'api_requests_total{endpoint="/webhooks/{source}/batch",method="POST",status_code="207"}'
     assert relay.metrics()[name] == 1

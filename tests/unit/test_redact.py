@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from config.webhook_sources import Scheme, Source
+from config.webhook_sources import Source
 from producers.delivery import InvalidDelivery, NotJson
 from producers.reading import redacting
 from producers.redact import Redaction, Unreadable
@@ -108,4 +108,4 @@ def test_what_is_no_path_is_refused(path: str) -> None:
 
 
 def made(path: str) -> Any:
-    return Source(vendor="generic", schemes=[Scheme(scheme="none")], redact=[path])
+    return Source.model_validate({"vendor": "generic", "schemes": [{"scheme": "none"}], "redact": [path]})

@@ -3,8 +3,10 @@ from pathlib import Path
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
+from pydantic import SecretStr
 
 from config.settings import Settings, load
+from config.webhook_schemes import ApiKeyScheme, HmacSha256Scheme
 
 pytestmark = pytest.mark.usefixtures("nothing_set")
 GENERIC = {"vendor": "generic", "schemes": [{"scheme": "hmac_sha256", "secrets": ["one", "two"]}]}
@@ -114,25 +116,25 @@ def test_sources_of_the_file_and_the_environment_merge(
     monkeypatch.setenv("SOURCES", json.dumps({"generic": GENERIC}))
     sources = load().sources
     assert set(sources) == {"rings", "generic"}
-    assert sources["rings"].schemes[0].header == "x-ring"
-    assert sources["generic"].schemes[0].header == "x-signature"
-    assert [secret.get_secret_value() for secret in sources["generic"].schemes[0].secrets] == ["one", "two"]
+    rings, generic = sources["rings"].schemes[0], sources["generic"].schemes[0]
+    assert isinstance(rings, ApiKeyScheme)
+    assert isinstance(generic, HmacSha256Scheme)
+    assert (rings.header, generic.header) == ("x-ring", "x-signature")
+    assert generic.keys() == [b"one", b"two"]
 
 
 def test_an_asleep_key_alone_makes_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASLEEP_API_KEY", "key")
     asleep = load().sources["asleep"]
     assert (asleep.vendor, asleep.tenant) == ("asleep", "default")
-    assert [(s.scheme, s.header, s.secrets[0].get_secret_value()) for s in asleep.schemes] == [
-        ("api_key", "x-api-key", "key")
-    ]
+    assert asleep.schemes == [ApiKeyScheme(scheme="api_key", secrets=[SecretStr("key")])]
 
 
 def test_an_asleep_key_only_fills_in_what_its_source_leaves_open(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ASLEEP_API_KEY", "key")
     monkeypatch.setenv("SOURCES", json.dumps({"asleep": {"vendor": "asleep", "tenant": "acme"}}))
     asleep = load().sources["asleep"]
-    assert (asleep.tenant, asleep.schemes[0].secrets[0].get_secret_value()) == ("acme", "key")
+    assert (asleep.tenant, asleep.schemes[0].keys()) == ("acme", [b"key"])
     monkeypatch.setenv("SOURCES", json.dumps({"asleep": GENERIC}))
     assert [scheme.scheme for scheme in load().sources["asleep"].schemes] == ["hmac_sha256"]
 

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from config.errors import ExitCode, SettingsError
 from config.settings import Role, load
 
 pytestmark = pytest.mark.usefixtures("nothing_set")
-STRONG = "0123456789abcdef-0123456789"
+STRONG = "0123456789abcdefghijklmnopqrstuv"
 
 
 def problems(role: Role | None = None) -> list[str]:
@@ -58,8 +59,7 @@ def source(*schemes: Mapping[str, object]) -> str:
         ("SOURCES", source(), "SOURCES.s.schemes: Value should have at least 1 item"),
         ("SOURCES", source({"scheme": "api_key"}), "SOURCES.s.schemes.0.secrets: needs at least one secret"),
         ("SOURCES", source({"scheme": "api_key", "secrets": [" "]}), "a secret must not be empty"),
-        ("SOURCES", source({"scheme": "none", "header": "a b"}), "must be the name of an HTTP header"),
-        ("SOURCES", source({"scheme": "none", "heder": "a"}), "did you mean SOURCES.s.schemes.0.header?"),
+        ("SOURCES", source({"scheme": "api_key", "heder": "a"}), "did you mean SOURCES.s.schemes.0.header?"),
         ("CONFIG_FILE", "absent.toml", "CONFIG_FILE: can't be read as TOML: No such file or directory"),
         ("SECRETS_DIR", "absent", "SECRETS_DIR: can't be read: No such file or directory"),
     ],
@@ -69,6 +69,55 @@ def test_a_wrong_setting_is_told_by_its_name(
 ) -> None:
     monkeypatch.setenv(name, value)
     assert any(told in line for line in problems()), problems()
+
+
+@pytest.mark.parametrize(
+    ("scheme", "told"),
+    [
+        ({"scheme": "hunter2"}, "scheme: should be one of api_key, hmac_sha256, standard_webhooks, github"),
+        ({}, "scheme: should be one of api_key, hmac_sha256, standard_webhooks, github, stripe, url_token"),
+        ({"scheme": "api_key", "header": "a b"}, "header: must be the name of an HTTP header"),
+        ({"scheme": "api_key", "header": "x-a\n"}, "header: must be the name of an HTTP header"),
+        ({"scheme": "api_key", "prefix": "hunter2"}, "prefix: does not belong to scheme api_key"),
+        ({"scheme": "none", "secrets": ["hunter2"]}, "secrets: does not belong to scheme none"),
+        ({"scheme": "github", "tolerance_s": 1}, "tolerance_s: does not belong to scheme github"),
+        (
+            {"scheme": "standard_webhooks", "header": "x"},
+            "header: does not belong to scheme standard_webhooks",
+        ),
+        ({"scheme": "url_token", "header": "x"}, "header: does not belong to scheme url_token"),
+        ({"scheme": "stripe", "tolerence_s": 1}, "unknown, did you mean SOURCES.s.schemes.0.tolerance_s?"),
+        ({"scheme": "stripe", "tolerance_s": 0}, "tolerance_s: should be greater than 0"),
+        ({"scheme": "stripe", "tolerance_s": 86_401}, "tolerance_s: should be less than or equal to 86400"),
+        ({"scheme": "hmac_sha256", "encoding": "hunter2"}, "encoding: should be 'hex' or 'base64'"),
+        ({"scheme": "hmac_sha256", "separator": "."}, "separator: is of no use without timestamp_header"),
+        ({"scheme": "hmac_sha256", "timestamp_unit": "ms"}, "timestamp_unit: is of no use without"),
+        ({"scheme": "hmac_sha256", "tolerance_s": 60}, "tolerance_s: is of no use without"),
+        ({"scheme": "hmac_sha256", "timestamp_header": "X-Signature"}, "timestamp_header: must differ from"),
+        ({"scheme": "hmac_sha256", "prefix": "sha256= "}, "prefix: String should match pattern"),
+        ({"scheme": "hmac_sha256", "prefix": "sha256=\n"}, "prefix: String should match pattern"),
+        ({"scheme": "standard_webhooks", "secrets": ["hunter2hunter2hunter2"]}, "whsec_ followed by base64"),
+        ({"scheme": "standard_webhooks", "secrets": ["hunter2hunter2ab"]}, "whsec_ followed by base64"),
+        ({"scheme": "standard_webhooks", "secrets": ["whsec_hunter2"]}, "whsec_ followed by base64"),
+        ({"scheme": "standard_webhooks", "secrets": ["whsec_"]}, "whsec_ followed by base64"),
+        ({"scheme": "standard_webhooks", "secrets": ["whsec_ß"]}, "whsec_ followed by base64"),
+        ({"scheme": "standard_webhooks", "secrets": ["whsec_aHVu dGVyMg=="]}, "whsec_ followed by base64"),
+        ({"scheme": "url_token", "secrets": ["hunter2/hunter2"]}, "secrets: a token must be of A-Z a-z 0-9"),
+        ({"scheme": "url_token", "secrets": [".hunter2"]}, "secrets: a token must be of A-Z a-z 0-9"),
+        ({"scheme": "url_token", "secrets": ["hunter2\n"]}, "secrets: a token must be of A-Z a-z 0-9"),
+        ({"scheme": "url_token", "secrets": ["batch"]}, "secrets: a token must be of A-Z a-z 0-9"),
+    ],
+)
+def test_a_wrong_scheme_is_told_by_its_field_and_without_its_value(
+    monkeypatch: pytest.MonkeyPatch, scheme: dict[str, object], told: str
+) -> None:
+    strong = f"whsec_{STRONG}" if scheme.get("scheme") == "standard_webhooks" else STRONG
+    bare = {} if scheme.get("scheme", "none") in {"none", "hunter2"} else {"secrets": [strong]}
+    monkeypatch.setenv("SOURCES", source({"scheme": "none"}, {**bare, **scheme}))
+    (line,) = [line for line in problems() if line.startswith("SOURCES.s.schemes.1.")]
+    assert told.replace(".schemes.0", ".schemes.1") in line
+    assert "hunter2" not in line
+    assert STRONG not in line
 
 
 def test_unknown_names_in_the_file_are_problems(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -125,24 +174,33 @@ def test_every_problem_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
         [{"scheme": "hmac_sha256", "secrets": ["short"]}],
         [{"scheme": "hmac_sha256", "secrets": [STRONG, "aaaaaaaaaaaaaaaaaaaaaaaa"]}],
         [{"scheme": "hmac_sha256", "secrets": ["please-change-me-please"]}],
+        [{"scheme": "github", "secrets": ["0123456789abcde"]}],
+        [{"scheme": "url_token", "secrets": ["short"]}],
+        [{"scheme": "stripe", "secrets": ["whsec_0123456789"]}],
+        [{"scheme": "stripe", "secrets": ["whsec_aaaaaaaaaaaaaaaaaaaa"]}],
+        [{"scheme": "standard_webhooks", "secrets": ["whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI="]}],
+        [{"scheme": "standard_webhooks", "secrets": ["whsec_eW91ci1zZWNyZXQta2V5LWhlcmUtMDEyMzQ1Njc4OQ=="]}],
     ],
 )
 def test_production_refuses_what_development_takes(
-    monkeypatch: pytest.MonkeyPatch, schemes: list[dict[str, object]]
+    monkeypatch: pytest.MonkeyPatch, schemes: list[dict[str, Any]]
 ) -> None:
     monkeypatch.setenv("SOURCES", source(*schemes))
     monkeypatch.setenv("DATABASE_URL", "postgresql://h/x")
     assert load().sources["s"].vendor == "generic"
     monkeypatch.setenv("ENVIRONMENT", "production")
-    assert [line.split(":")[0] for line in problems()] == ["SOURCES"]
+    (line,) = problems()
+    assert line.startswith(f"SOURCES: s.schemes.{len(schemes) - 1}")
+    assert not any(secret in line for one in schemes for secret in one.get("secrets", ()))
 
 
 def test_production_takes_strong_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENVIRONMENT", "production")
     monkeypatch.setenv("DATABASE_URL", "postgresql://h/x")
-    monkeypatch.setenv(
-        "SOURCES", source(*({"scheme": one, "secrets": [STRONG]} for one in ("hmac_sha256", "api_key")))
-    )
+    plain = ("hmac_sha256", "api_key", "github", "stripe", "url_token")
+    schemes = [{"scheme": one, "secrets": [STRONG]} for one in plain]
+    standard = {"scheme": "standard_webhooks", "secrets": [f"whsec_{STRONG}"]}
+    monkeypatch.setenv("SOURCES", source(*schemes, standard))
     assert load("sink").app.environment == "production"
 
 

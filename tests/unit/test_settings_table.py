@@ -63,3 +63,15 @@ def test_what_is_in_force_is_shown_without_secrets(monkeypatch: pytest.MonkeyPat
     assert rows["SOURCES"].value == "asleep: asleep for default, proven by api_key (x-api-key, keys: 1)"
     assert not rows["DATABASE_URL"].is_default
     assert rows["API_PORT"].is_default
+
+
+def test_every_scheme_is_shown_by_its_place_and_the_number_of_its_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    schemes = [{"scheme": "none"}, {"scheme": "url_token", "secrets": ["hunter2", "hunter3"]}]
+    schemes.append({"scheme": "stripe", "secrets": ["hunter2"], "header": "Terra-Signature"})
+    monkeypatch.setenv("SOURCES", json.dumps({"s": {"vendor": "generic", "schemes": schemes}}))
+    (row,) = [row for row in in_force(load()) if row.name == "SOURCES"]
+    assert row.value == (
+        "s: generic for default, proven by none and url_token (keys: 2) and stripe (terra-signature, keys: 1)"
+    )

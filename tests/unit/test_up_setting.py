@@ -27,8 +27,8 @@ def test_the_roles_take_what_a_demo_sets(monkeypatch: pytest.MonkeyPatch) -> Non
     assert {source.tenant for source in tree.sources.values()} == {drawn.tenant}
     schemes = {name: [one.scheme for one in source.schemes] for name, source in tree.sources.items()}
     assert schemes == {"asleep": ["api_key", "hmac_sha256"], "generic": ["hmac_sha256"]}
-    secret = tree.sources["generic"].schemes[0].secrets[0].get_secret_value()
-    assert secret == drawn.credentials["generic"].signing_key
+    (secret,) = tree.sources["generic"].schemes[0].keys()
+    assert secret.decode() == drawn.credentials["generic"].signing_key
 
 
 def test_only_one_demo_at_a_time_is_given_the_preferred_ports() -> None:
