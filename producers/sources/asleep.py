@@ -25,6 +25,7 @@ examples; the flat spelling and its percentages are those of the vendor's public
 from typing import Any, Final
 
 from producers.delivery import Context
+from producers.sources.asleep_inference import plain_inference
 from producers.sources.event import finished, user_of
 from producers.sources.facts import Facts, Layer, as_attribute, as_statistic, is_identifier
 from producers.sources.json_object import read_object
@@ -50,8 +51,15 @@ def normalise(body: bytes, context: Context) -> list[SessionEvent]:
         NotJson: The body is no JSON.
         InvalidDelivery: It is no event of Asleep's.
     """
+    told = read_object(body)
+    event = plain_inference(told, body, context, NORMALISER)
+    return [_by_facts(told, body, context) if event is None else event]
+
+
+def _by_facts(told: dict[str, Any], body: bytes, context: Context) -> SessionEvent:
+    """Take it apart fact by fact, in whatever spelling it is."""
     problems: list[Problem] = []
-    facts = Facts(_layers(read_object(body), problems), problems)
+    facts = Facts(_layers(told, problems), problems)
     name = facts.text("event", "callback_event", required=True) or ""
     kind = _TYPES.get(name, EventType.UNKNOWN)
     fields: dict[str, Any] = {"type": kind, "user_id": user_of(facts, context, kind)}
@@ -61,7 +69,7 @@ def normalise(body: bytes, context: Context) -> list[SessionEvent]:
         fields |= _inference(facts)
     else:
         fields |= _session(facts)
-    return [finished(body, context, facts, NORMALISER, fields)]
+    return finished(body, context, facts, NORMALISER, fields)
 
 
 def _layers(told: dict[str, Any], problems: list[Problem]) -> list[Layer]:

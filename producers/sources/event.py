@@ -9,7 +9,8 @@ from producers.sources.facts import Facts
 from schemas.event import EventType, SessionEvent
 from schemas.identity import event_id
 
-_UNIDENTIFIED: Final = "00000000-0000-0000-0000-000000000000"
+UNIDENTIFIED: Final = "00000000-0000-0000-0000-000000000000"
+"""Stands for the id until all the facts are there that it is made of."""
 
 
 def user_of(facts: Facts, context: Context, kind: EventType, name: str = "user_id") -> str:
@@ -47,7 +48,7 @@ def finished(
     if facts.problems:
         raise InvalidDelivery(facts.problems)
     event = SessionEvent(
-        event_id=_UNIDENTIFIED,
+        event_id=UNIDENTIFIED,
         source=context.source,
         tenant=context.tenant,
         received_at=context.received_at_us,
@@ -55,6 +56,10 @@ def finished(
         raw=body if context.keep_raw else None,
         **fields,
     )
-    # not `replace`, which costs as much as making it: nobody else has seen this event yet
+    return identified(event)
+
+
+def identified(event: SessionEvent) -> SessionEvent:
+    """Give an event that nobody else has seen yet its identity; not by `replace`, which makes another."""
     msgspec.structs.force_setattr(event, "event_id", event_id(event))
     return event
