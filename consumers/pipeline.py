@@ -215,7 +215,8 @@ class Pipeline:
 
     def _count(self, reads: list[Read]) -> None:
         now_us = self._clock.now_us()
-        metrics.EVENT_AGE.observe("read", [(now_us - r.event.received_at) / MICROSECONDS for r in reads])
+        ages = [(now_us - read.event.received_at) / MICROSECONDS for read in reads]
+        metrics.EVENT_AGE.labels("read").observe(ages)
         metrics.SINK_FUTURE_EVENTS.inc(count_future_events(reads))
 
 

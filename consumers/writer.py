@@ -210,4 +210,4 @@ class Writer:
             metrics.SINK_RECORDS.labels(outcome=outcome.value).inc(count)
         now_us = self._clock.now_us()
         ages = [(now_us - read.event.received_at) / MICROSECONDS for read in batch.reads]
-        metrics.EVENT_AGE.observe("committed", ages)
+        metrics.EVENT_AGE.labels("committed").observe(ages)

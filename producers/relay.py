@@ -71,13 +71,11 @@ async def _serve(settings: Settings, clock: Clock) -> ExitCode:
         while not ending.done():
             health.beat()
             web.turn()
-            pipeline.flush_ages()
             await asyncio.wait({ending}, timeout=_TURN_S)
         health.stopping()
         if ending.result() is not None:
             publisher.give_up()  # nothing that waits can be acknowledged any more
         await _drain(web, listener, publisher, settings.relay.shutdown_s)
-        pipeline.flush_ages()
     if (reason := ending.result()) is not None:
         raise ProducerFailed(f"Kafka's producer failed for good: {reason}")
     log.info("relay_stopped")

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from typing import Final, Protocol
 
 import structlog
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter
 
 from config import metrics
 from config.health import LIVE_PATHS, READY_PATHS, Health
@@ -214,7 +214,7 @@ class Web:
         if intake is None:  # never an unknown path itself: it may be anything
             endpoint = scope.path if scope.path in _HEALTH_PATHS else "other"
         _requests(method, endpoint, status).inc()
-        _durations(method, endpoint).observe(duration_s)
+        metrics.API_REQUEST_DURATION.labels(method, endpoint).note(duration_s)
         if status < _CLIENT_ERROR and not self._log_successes:
             return
         say = log.debug if status < _CLIENT_ERROR else log.warning if status >= _BUG else log.info
@@ -257,8 +257,3 @@ def _is_json(declared: str) -> bool:
 @cache  # labels cost more than the count; all values are from closed sets
 def _requests(method: str, endpoint: str, status: int) -> Counter:
     return metrics.API_REQUESTS.labels(method=method, endpoint=endpoint, status_code=str(status))
-
-
-@cache
-def _durations(method: str, endpoint: str) -> Histogram:
-    return metrics.API_REQUEST_DURATION.labels(method=method, endpoint=endpoint)

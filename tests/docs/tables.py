@@ -32,7 +32,7 @@ def declared() -> dict[str, tuple[Metric, tuple[str, ...]]]:
     for metric in vars(metrics).values():
         if isinstance(metric, MetricWrapperBase | BatchHistogram):
             (family,) = metric.collect()
-            labels = (metric._label,) if isinstance(metric, BatchHistogram) else metric._labelnames
+            labels = metric.labelnames if isinstance(metric, BatchHistogram) else metric._labelnames
             found[family.name + ("_total" if family.type == "counter" else "")] = family, tuple(labels)
     return found
 

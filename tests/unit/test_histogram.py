@@ -18,7 +18,14 @@ AGES = st.floats(0, 1e6) | st.sampled_from(BUCKETS)
 
 
 def made(registry: CollectorRegistry) -> BatchHistogram:
-    return BatchHistogram("age_seconds", "Ages.", ("stage", STAGES), BUCKETS, registry)
+    return BatchHistogram(
+        "age_seconds",
+        "Ages.",
+        ("stage",),
+        buckets=BUCKETS,
+        registry=registry,
+        shown=[(stage,) for stage in STAGES],
+    )
 
 
 def samples(registry: CollectorRegistry) -> dict[tuple[str, str, float], float]:
@@ -45,7 +52,9 @@ def test_it_equals_the_ordinary_histogram(batches: list[tuple[str, list[float]]]
     for stage in STAGES:
         plain.labels(stage)  # ours shows every stage from the start
     for stage, ages in batches:
-        batched.observe(stage, iter(ages))
+        batched.labels(stage).observe(iter(ages[1:]))
+        for age in ages[:1]:
+            batched.labels(stage).note(age)
         for age in ages:
             plain.labels(stage).observe(age)
     assert by_key(samples(ours)) == pytest.approx(by_key(samples(theirs)))
@@ -61,16 +70,26 @@ def test_a_stage_without_observations_is_there_with_zeros() -> None:
 
 def test_a_clock_that_runs_ahead_counts_as_no_age() -> None:
     registry = CollectorRegistry()
-    made(registry).observe("read", [-3.0, -0.001, 2.0])
+    made(registry).labels("read").observe([-3.0, -0.001, 2.0])
     told = by_key(samples(registry))
     assert told["age_seconds_bucket read 0.005"] == 2
     assert told["age_seconds_count read nan"] == 3
     assert told["age_seconds_sum read nan"] == 2.0
 
 
-def test_a_stage_that_was_not_declared_is_refused() -> None:
-    with pytest.raises(KeyError):
-        made(CollectorRegistry()).observe("lost", [1.0])
+def test_labels_are_as_many_as_were_declared() -> None:
+    with pytest.raises(ValueError, match="age_seconds"):
+        made(CollectorRegistry()).labels("read", "twice")
+
+
+def test_what_was_noted_is_there_when_somebody_looks() -> None:
+    registry = CollectorRegistry()
+    histogram = made(registry)
+    for _ in range(1_000):
+        histogram.labels("read").note(2.0)
+    told = by_key(samples(registry))
+    assert told["age_seconds_count read nan"] == 1_000
+    assert told["age_seconds_sum read nan"] == 2_000.0
 
 
 def test_a_scrape_between_two_threads_sees_whole_batches() -> None:
@@ -79,7 +98,7 @@ def test_a_scrape_between_two_threads_sees_whole_batches() -> None:
 
     def writes() -> None:
         for _ in range(200):
-            histogram.observe("read", [1.0] * 10)
+            histogram.labels("read").observe([1.0] * 10)
 
     writers = [Thread(target=writes) for _ in range(2)]
     for writer in writers:

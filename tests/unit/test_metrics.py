@@ -44,7 +44,7 @@ PROMISED = {
 def told(metric: object) -> tuple[str, str, str, tuple[str, ...]]:
     """Exposed name, kind, help and label names of a declared metric."""
     if isinstance(metric, BatchHistogram):
-        return metric._name, "histogram", metric._text, (metric._label,)
+        return metric.name, "histogram", metric.text, metric.labelnames
     assert isinstance(metric, MetricWrapperBase)
     suffix = "_total" if metric._type == "counter" else ""
     return metric._name + suffix, str(metric._type), metric._documentation, tuple(metric._labelnames)
