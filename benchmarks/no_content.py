@@ -4,13 +4,13 @@ Run as `python -m benchmarks.no_content PORT`; it prints its port when it listen
 """
 
 import asyncio
-import gc
 import signal
 import sys
 from typing import cast
 
 import uvloop
 
+from config.collector import calm_collector
 from config.sections import HttpSettings
 from producers.listener import Listener
 from producers.web import Exchange, Scope, Web
@@ -29,7 +29,7 @@ async def _serve(port: int) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
     listener = Listener(cast("Web", NoContent()), HttpSettings(port=port))
     print(await listener.start(), flush=True)
-    gc.freeze()  # as the relay does
+    calm_collector()  # as the relay does
     await ending.wait()
     await listener.close(1.0)
 

@@ -1,6 +1,5 @@
 """The role: builds what the pipeline needs, starts it, ends it in order. It decides nothing."""
 
-import gc
 import json
 import signal
 import sys
@@ -17,6 +16,7 @@ from psycopg_pool import ConnectionPool
 
 from config import metrics
 from config.clock import SystemClock
+from config.collector import calm_collector
 from config.errors import SettingsError, Unavailable
 from config.health import Dependency, Health
 from config.kafka import client_options
@@ -84,7 +84,7 @@ def run(settings: Settings) -> None:
             sidecar.start()
             stack.callback(sidecar.stop)
         writer.start()
-        _calm_collector()
+        calm_collector()
         # the writing thread waits for Postgres fifty times a batch, and each time so long for its turn
         sys.setswitchinterval(0.0005)
         log.info("sink_started", group=settings.sink.group_id, topic=settings.kafka.events_topic)
@@ -95,12 +95,6 @@ def run(settings: Settings) -> None:
             health.stopping()
             writer.stop(_CLOSE_S)
     log.info("sink_stopped")
-
-
-def _calm_collector() -> None:
-    """Let the collector look seldom: batches are thousands of small objects, none of them in a circle."""
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 def _check_database(settings: Settings) -> None:

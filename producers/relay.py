@@ -1,7 +1,6 @@
 """The relay's process: what it is wired of, and the order in which it starts and ends."""
 
 import asyncio
-import gc
 import signal
 from contextlib import ExitStack
 from typing import Final
@@ -10,6 +9,7 @@ import structlog
 import uvloop
 
 from config.clock import Clock, SystemClock
+from config.collector import calm_collector
 from config.errors import ExitCode, RelayError, SettingsError
 from config.health import Health
 from config.settings import Settings
@@ -66,7 +66,7 @@ async def _serve(settings: Settings, clock: Clock) -> ExitCode:
         if settings.metrics.enabled:
             stack.callback(_sidecar(settings, health, clock, publisher).stop)
         port = await listener.start()
-        gc.freeze()  # what is there now stays; the collector need not look at it again
+        calm_collector()
         log.info("relay_started", host=settings.http.host, port=port, sources=sorted(settings.sources))
         while not ending.done():
             health.beat()
