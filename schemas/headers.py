@@ -57,10 +57,11 @@ def continue_trace(incoming: str | None) -> str:
     starts a new trace and is never a reason to refuse. Of a future version, only what version 00
     defines is read, and more may follow after a dash.
     """
-    span = f"{_chance.getrandbits(64) or 1:016x}"
+    drawn = _chance.randbytes(24).hex()  # zeros alone are invalid, and as likely as two ids that are alike
+    trace, span = drawn[:32], drawn[32:]
     if incoming is not None:
         head, rest = incoming[:55], incoming[55:]
         found = _TRACEPARENT.fullmatch(head)
         if found and (not rest or (rest[0] == "-" and not head.startswith("00"))):
             return f"00-{found['trace']}-{span}-{int(found['flags'], 16) & 1:02x}"
-    return f"00-{_chance.getrandbits(128) or 1:032x}-{span}-01"
+    return f"00-{trace}-{span}-01"
