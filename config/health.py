@@ -24,6 +24,8 @@ class Dependency:
     needed: bool
     """Whether the role can't work at all without it."""
     clock: Clock
+    substitute: "Dependency | None" = None
+    """What stands in for it while it is down."""
     _lock: Lock = field(default_factory=Lock)
     _last_success_s: float | None = None
     _failures: int = 0
@@ -43,6 +45,11 @@ class Dependency:
     def up(self) -> bool:
         """Whether its last use went well."""
         return self._reason is None
+
+    @property
+    def bearable(self) -> bool:
+        """Whether it is up, or something stands in for it."""
+        return self.up or (self.substitute is not None and self.substitute.up)
 
     def report(self) -> dict[str, object]:
         """The dependency's row in the body of `/readyz`."""
@@ -75,9 +82,10 @@ class Health:
         """Say no to `/readyz` from now on: the role is going away."""
         self._stopping = "shutting down"
 
-    def dependency(self, name: str, *, needed: bool) -> Dependency:
+    def dependency(self, name: str, *, needed: bool, substitute: Dependency | None = None) -> Dependency:
         """Declare a dependency; it counts as down until its first success."""
-        return self._dependencies.setdefault(name, Dependency(name=name, needed=needed, clock=self._clock))
+        made = Dependency(name=name, needed=needed, clock=self._clock, substitute=substitute)
+        return self._dependencies.setdefault(name, made)
 
     def live(self) -> tuple[int, bytes]:
         """Status and JSON body of `/livez`; 503 only when the loop has not turned for too long."""
@@ -87,7 +95,7 @@ class Health:
 
     def ready(self) -> tuple[int, bytes]:
         """Status and JSON body of `/readyz`; 503 only for what the role can't work without."""
-        down = [name for name, one in self._dependencies.items() if one.needed and not one.up]
+        down = [name for name, one in self._dependencies.items() if one.needed and not one.bearable]
         ready = not down and self._stopping is None
         body = {
             "ready": ready,

@@ -44,8 +44,21 @@ API_REQUEST_DURATION: Final = BatchHistogram(
 )
 RELAY_EVENTS = _counter(
     "relay_events_total",
-    "Events by what became of them: acknowledged, parked, invalid, unauthenticated, unavailable.",
+    "Events by what became of them: acknowledged, spooled, parked, invalid, unauthenticated, unavailable.",
     *("source", "type", "outcome"),
+)
+SPOOL_EVENTS = _gauge(
+    "relay_spool_events", "Events in the spool that Kafka has not yet. Not falling: look at Kafka."
+)
+SPOOL_BYTES = _gauge(
+    "relay_spool_bytes", "Bytes of events in the spool, those set aside too. Near the bound: 503 soon."
+)
+SPOOL_SET_ASIDE = _gauge(
+    "relay_spool_set_aside_events",
+    "Events in the spool that Kafka refused for good. Not 0: see session-relay spool show.",
+)
+SPOOL_OLDEST = _gauge(
+    "relay_spool_oldest_seconds", "Age of the oldest event in the spool that is to go to Kafka; 0: none."
 )
 KAFKA_PRODUCER_UP = _gauge(
     "kafka_producer_up", "1 while at least one broker is connected. 0: look at the brokers and the network."

@@ -3,6 +3,7 @@
 A description is one sentence with its unit; `config check --markdown` prints them as the README's table.
 """
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -14,6 +15,7 @@ from config.kafka_options import BootstrapServers, KafkaOptions
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
+ByteCount = Annotated[int, Field(ge=1, le=2**63 - 1)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=255)]
 TopicName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,248}$")]
 """Kafka's legal characters and length (org.apache.kafka.common.internals.Topic), without a dot in front."""
@@ -147,7 +149,22 @@ class RelaySettings(Section):
     )
     keep_raw: bool = Field(default=True, description="Whether an event carries the bytes that it came in.")
     deadline_s: Positive = Field(
-        default=10, description="Seconds for Kafka to acknowledge before the answer is 503."
+        default=10,
+        description="Seconds for Kafka to acknowledge before the answer is 503; where the spool is off.",
+    )
+    spool: bool = Field(
+        default=True, description="Whether events go to a file on this disk while Kafka is away."
+    )
+    spool_dir: Path = Field(
+        default=Path(".session-relay/spool"),
+        description="Directory of the spool's files, on a disk that outlives the process.",
+    )
+    spool_after_s: Positive = Field(
+        default=2, description="Seconds for Kafka to acknowledge before events are spooled."
+    )
+    spool_max_bytes: ByteCount = Field(
+        default=1_073_741_824,
+        description="Bytes of events that the spool holds at most; then the answer is 503.",
     )
     shutdown_s: Positive = Field(default=10, description="Seconds to finish what is under way after SIGTERM.")
 

@@ -10,12 +10,13 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from producers import delivery
-from producers.delivery import MAX_PROBLEMS, InvalidDelivery, Refusal
+from producers.delivery import MAX_PROBLEMS, InvalidDelivery, Refusal, Whereabouts
 from producers.reading import Accepted, Rejected
 from schemas.codec import Problem
 
 _MAX_PATH: Final = 255
 """Characters of a path that are told: a sender's own names may be as long as the body."""
+_SAFE: Final[dict[Whereabouts, int]] = {"queued": 200, "spooled": 202}
 _RETRY: Final = ("retry-after", "5")
 
 
@@ -55,26 +56,28 @@ _TABLE: Final[dict[type[Refusal], _Problem]] = {
 }
 
 
-def accepted(event_ids: Sequence[str], rejected: Sequence[Rejected] = ()) -> Answer:
-    """Kafka has all of it; `rejected` lists the items that are no events, and were parked."""
+def accepted(safe: Accepted) -> Answer:
+    """All of it is safe, in Kafka or in the spool; `rejected` lists the items that are no events."""
+    event_ids, rejected, whereabouts = safe
     if rejected:
-        body = {"status": "queued", "event_ids": list(event_ids), "rejected": _rejected(rejected)}
-        return Answer(200, "application/json", msgspec.json.encode(body))
+        told = {"status": whereabouts, "event_ids": event_ids, "rejected": _rejected(rejected)}
+        return Answer(_SAFE[whereabouts], "application/json", msgspec.json.encode(told))
     ids = '","'.join(event_ids)  # UUIDs: nothing to escape
-    return Answer(200, "application/json", f'{{"status":"queued","event_ids":["{ids}"]}}'.encode())
+    body = f'{{"status":"{whereabouts}","event_ids":["{ids}"]}}'.encode()
+    return Answer(_SAFE[whereabouts], "application/json", body)
 
 
 def batch(results: Sequence[Accepted | Refusal]) -> Answer:
     """What became of each delivery of a batch, in its order (207, RFC 4918, section 11.1)."""
     refusals = [type(one) for one in results if isinstance(one, Refusal)]
     most = max(1, MAX_PROBLEMS // max(1, len(refusals)))  # of each, so that the answer stays small
-    told = [_told(one, most) if isinstance(one, Refusal) else _queued(one) for one in results]
+    told = [_told(one, most) if isinstance(one, Refusal) else _safe(one) for one in results]
     later = (_RETRY,) if delivery.NotAcknowledged in refusals else ()
     return Answer(HTTPStatus.MULTI_STATUS.value, "application/json", msgspec.json.encode(told), later)
 
 
-def _queued(accepted: Accepted) -> dict[str, Any]:
-    told = {"status": HTTPStatus.OK.value, "event_ids": accepted.event_ids}
+def _safe(accepted: Accepted) -> dict[str, Any]:
+    told = {"status": _SAFE[accepted.whereabouts], "event_ids": accepted.event_ids}
     return told | {"rejected": _rejected(accepted.rejected)} if accepted.rejected else told
 
 

@@ -4,7 +4,7 @@ A refusal never carries a value of the delivery: its text goes into answers and 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from schemas.codec import Problem
 from schemas.event import SessionEvent
@@ -46,6 +46,10 @@ Normalise = Callable[[bytes, Context], list[SessionEvent]]
 """Body and context to events; pure. Raises NotJson, InvalidDelivery."""
 
 
+Whereabouts = Literal["queued", "spooled"]
+"""Where a delivery is safe: in Kafka, or on this machine's disk."""
+
+
 class Refusal(Exception):
     """A delivery that is not taken; `web` has one table from each kind to its status."""
 
@@ -79,10 +83,11 @@ class InvalidDelivery(Refusal):
 
 
 class NotAcknowledged(Refusal):
-    """Kafka has not acknowledged it: the sender has to try again. It may still arrive: a repeat is harmless.
+    """It is not safe: the sender has to try again. It may still arrive: a repeat is harmless.
 
     Args:
-        reason: One of a closed set, for logs: `deadline`, `queue_full`, `refused`, `shutting_down`.
+        reason: One of a closed set, for logs: `deadline`, `queue_full`, `refused`, `shutting_down`,
+            `spool_full`, `spool_unavailable`.
     """
 
     def __init__(self, reason: str) -> None:

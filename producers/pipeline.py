@@ -1,6 +1,7 @@
 """An event's whole way through the relay: authenticate, normalise, encode, publish.
 
-Only when `accept` returns has Kafka acknowledged every event of the delivery.
+Only when `accept` returns is every event of the delivery safe: acknowledged by Kafka, or fsynced in the
+spool, which goes to Kafka by itself.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ from producers.delivery import (
     Refusal,
     Unauthenticated,
 )
-from producers.publish import Publisher, Record
+from producers.publish import Publishing, Record
 from producers.reading import Accepted, Rejected, read_items, redacting
 from producers.redact import Redaction
 from producers.schemes.proof import Proof
@@ -82,17 +83,17 @@ class Intake:
 
 
 class Pipeline:
-    """Takes deliveries to Kafka and counts what becomes of them.
+    """Takes deliveries to safety and counts what becomes of them.
 
     Args:
-        publisher: Brings records to Kafka.
+        publisher: Brings records to safety.
         clock: Says when a delivery came in.
         events_topic: Where events go.
         dead_letters_topic: Where bad items beside good ones go.
     """
 
     def __init__(
-        self, publisher: Publisher, clock: Clock, events_topic: str, dead_letters_topic: str
+        self, publisher: Publishing, clock: Clock, events_topic: str, dead_letters_topic: str
     ) -> None:
         self._publisher, self._clock, self._topic = publisher, clock, events_topic
         self._dead_letters_topic = dead_letters_topic
@@ -106,7 +107,7 @@ class Pipeline:
         *,
         proven: bool = False,
     ) -> Accepted:
-        """Bring one delivery to Kafka.
+        """Bring one delivery to safety.
 
         Args:
             intake: The source it came in by.
@@ -116,10 +117,10 @@ class Pipeline:
             proven: It is part of a body that has been authenticated as a whole.
 
         Returns:
-            The event ids, all of them acknowledged, and the items that were parked.
+            The ids of its events, the items that were parked, and where all of them are safe.
 
         Raises:
-            Refusal: Why it is not taken; nothing was acknowledged.
+            Refusal: Why it is not taken; nothing is promised.
         """
         events: Sequence[SessionEvent] = ()
         try:
@@ -135,20 +136,23 @@ class Pipeline:
                 events, rejected, records = self._items(
                     intake, intake.split(body, intake.max_items), context, trace
                 )
-            await self._publisher.publish(records)
+            whereabouts = await self._publisher.publish(records)
         except Refusal as refusal:
             _count(intake, events, _OUTCOMES.get(type(refusal), "invalid"))
             raise
-        _count(intake, events, "acknowledged")
-        self._note_ages(events)
+        if whereabouts == "queued":
+            _count(intake, events, "acknowledged")
+            self._note_ages(events)
+        else:
+            _count(intake, events, "spooled")
         if rejected:
             _note_parked(intake, len(rejected))
-        return Accepted([event.event_id for event in events], rejected)
+        return Accepted([event.event_id for event in events], rejected, whereabouts)
 
     async def accept_batch(
         self, intake: Intake, headers: Headers, body: bytes, token: str | None = None
     ) -> list[Accepted | Refusal]:
-        """Bring an array of deliveries to Kafka, proven as a whole, each one on its own from then on.
+        """Bring an array of deliveries to safety, proven as a whole, each one on its own from then on.
 
         Returns:
             What became of each, in the same order.

@@ -9,7 +9,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Sequence
 from logging import getLogger
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -19,16 +19,32 @@ from config.clock import Clock
 from config.health import Dependency
 from config.kafka import client_options
 from config.sections import KafkaSettings
-from producers.delivery import NotAcknowledged, Refusal, TooLarge
+from producers.delivery import NotAcknowledged, Refusal, TooLarge, Whereabouts
 
 log = structlog.get_logger()
 
 _POLL_S: Final = 0.001
 _IDLE_POLL_S: Final = 0.25
-_MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024 - 16 * 1024
+MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024 - 16 * 1024
 """Just below the topic's 4 MiB: a batch has a frame around its records, which counts too."""
 _BUFFER_KIB: Final = 64 * 1024
 _TOO_LARGE: Final = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
+_WITHDRAWN: Final = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001 - names of the library
+REFUSED_FOR_GOOD: Final = _TOO_LARGE | {KafkaError.INVALID_RECORD, KafkaError.INVALID_TIMESTAMP}
+"""What is wrong with the record itself; anything else somebody can mend (kafka.apache.org/protocol)."""
+
+
+class Publishing(Protocol):
+    """Brings records to safety."""
+
+    async def publish(self, records: "Sequence[Record]") -> Whereabouts:
+        """Return where all records are safe.
+
+        Raises:
+            NotAcknowledged: They are not.
+            TooLarge: Kafka takes no record of this size.
+        """
+        ...
 
 
 class Record(NamedTuple):
@@ -40,24 +56,36 @@ class Record(NamedTuple):
     headers: list[tuple[str, bytes]]
 
 
-class _Pending:
+class Pending:
     """One delivery under way: done at its last report, its first error, or its deadline."""
 
-    __slots__ = ("_left", "deadline_s", "future")
+    __slots__ = ("_left", "deadline_s", "future", "on_trouble", "records")
 
-    def __init__(self, future: "asyncio.Future[Refusal | None]", count: int, deadline_s: float) -> None:
-        self.future, self._left, self.deadline_s = future, count, deadline_s
+    def __init__(
+        self, future: "asyncio.Future[Whereabouts | Refusal]", records: Sequence[Record], deadline_s: float
+    ) -> None:
+        self.future, self.records, self.deadline_s = future, records, deadline_s
+        self._left = len(records)
+        self.on_trouble: Callable[[str], None] | None = None
+        """Told of an error that is not the records' own fault, instead of the sender."""
 
     def report(self, error: KafkaError | None, _: Message) -> None:
+        """Hear what became of one record."""
         self._left -= 1
-        if error is not None:
-            self.end(TooLarge() if error.code() in _TOO_LARGE else NotAcknowledged("refused"))
-        elif not self._left:
-            self.end(None)
+        if error is None:
+            if not self._left:
+                self.end("queued")
+        elif error.code() in _TOO_LARGE:
+            self.end(TooLarge())
+        elif self.on_trouble is None or error.code() in REFUSED_FOR_GOOD:
+            self.end(NotAcknowledged("refused"))
+        elif error.code() not in _WITHDRAWN:
+            self.on_trouble(error.name())
 
-    def end(self, refusal: Refusal | None) -> None:
+    def end(self, outcome: Whereabouts | Refusal) -> None:
+        """Tell the sender; what comes later is too late."""
         if not self.future.done():  # else its deadline was before, or its client is gone
-            self.future.set_result(refusal)
+            self.future.set_result(outcome)
 
 
 class Publisher:
@@ -69,6 +97,7 @@ class Publisher:
         dependency: Told how Kafka does.
         clock: For how long ago Kafka last failed.
         on_fatal: Called when the producer can never work again.
+        patient: Whether librdkafka tries without end; then somebody takes what is late with `withdraw`.
     """
 
     def __init__(
@@ -79,16 +108,22 @@ class Publisher:
         dependency: Dependency,
         clock: Clock,
         on_fatal: Callable[[str], None],
+        patient: bool = False,
     ) -> None:
+        self.on_trouble: Callable[[str], None] | None = None
+        """Told when deliveries are late or fail, which then are not answered here."""
         self._deadline_s, self._dependency = deadline_s, dependency
         self._clock, self._on_fatal = clock, on_fatal
         self._failed_s = float("-inf")
-        self._pending: deque[_Pending] = deque()
+        self._told = ""
+        self._pending: deque[Pending] = deque()
         self._loop = asyncio.get_running_loop()
-        self._producer = Producer(_options(kafka, deadline_s, self._on_error, self._on_statistics))
+        self._producer = Producer(
+            _options(kafka, 0 if patient else deadline_s, self._on_error, self._on_statistics)
+        )
         self._timer = self._loop.call_soon(self._poll)
 
-    async def publish(self, records: Sequence[Record]) -> None:
+    async def publish(self, records: Sequence[Record]) -> Whereabouts:
         """Return when Kafka has acknowledged all records, by all in-sync replicas.
 
         Raises:
@@ -96,9 +131,22 @@ class Publisher:
                 still get the records: their repeat has no second effect.
             TooLarge: Kafka takes no record of this size.
         """
-        pending = _Pending(self._loop.create_future(), len(records), self._loop.time() + self._deadline_s)
+        pending = Pending(self._loop.create_future(), records, self._loop.time() + self._deadline_s)
+        self.begin(pending)
+        if isinstance(outcome := await pending.future, Refusal):
+            raise outcome
+        return outcome
+
+    def begin(self, pending: Pending) -> None:
+        """Give a delivery to librdkafka; its future tells how it went.
+
+        Raises:
+            NotAcknowledged: No more fits into the buffer, or the producer failed; a part may be under way.
+            TooLarge: Kafka takes no record of this size.
+        """
+        pending.on_trouble = self.on_trouble
         try:
-            for topic, key, value, headers in records:
+            for topic, key, value, headers in pending.records:
                 self._producer.produce(
                     topic,
                     value,
@@ -114,8 +162,21 @@ class Publisher:
             self._timer.cancel()
             self._timer = self._loop.call_later(_POLL_S, self._poll)
         self._pending.append(pending)
-        if (refusal := await pending.future) is not None:
-            raise refusal
+
+    def withdraw(self) -> list[Pending]:
+        """Take back all that waits, in order of arrival; what is on the wire may arrive all the same."""
+        waiting = [pending for pending in self._pending if not pending.future.done()]
+        self._pending.clear()
+        self._producer.purge()
+        return waiting
+
+    def reaches(self, topic: str, timeout_s: float) -> bool:
+        """Whether a broker answers in time, connecting to it if need be; blocks, safe in any thread."""
+        try:
+            self._producer.list_topics(topic, timeout=timeout_s)
+        except KafkaException:
+            return False
+        return True
 
     def sample(self) -> None:
         """Set the gauge of records under way; safe in any thread."""
@@ -150,11 +211,15 @@ class Publisher:
         """Let go of what is answered, and answer what is late; deadlines are in order."""
         now_s, acknowledged = self._loop.time(), False
         while self._pending and (self._pending[0].future.done() or self._pending[0].deadline_s <= now_s):
+            if self.on_trouble is not None and not self._pending[0].future.done():
+                self._note_failure("no acknowledgement in time")
+                self.on_trouble("deadline")  # takes all of them away
+                break
             pending = self._pending.popleft()
             if not pending.future.done():
                 self._note_failure("no acknowledgement within the deadline")
                 pending.end(NotAcknowledged("deadline"))
-            elif not pending.future.cancelled() and pending.future.result() is None:
+            elif not pending.future.cancelled() and pending.future.result() == "queued":
                 acknowledged = True
         if acknowledged:
             self._dependency.succeeded()
@@ -175,7 +240,9 @@ class Publisher:
             self._on_fatal(error.name())
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - likewise
             self._note_failure("no broker can be reached")
-        log.warning("kafka_error", error=error.name(), fatal=error.fatal())
+        if error.name() != self._told or error.fatal():  # an outage repeats the same one every second
+            log.warning("kafka_error", error=error.name(), fatal=error.fatal())
+        self._told = error.name()
 
     def _on_statistics(self, text: str) -> None:
         """Take readiness back once a broker answers, for without deliveries no report would tell."""
@@ -195,6 +262,7 @@ def _options(
 ) -> dict[str, Any]:
     soft = {  # an operator may know better
         "queue.buffering.max.kbytes": _BUFFER_KIB,
+        "reconnect.backoff.max.ms": 1_000,  # a broker that is back is found within about a second
         "linger.ms": 1,  # 1.6 times the rate of the default 5; 0 batches nothing and is slower
         "statistics.interval.ms": 1_000,
     }
@@ -204,8 +272,8 @@ def _options(
             "acks": "all",
             "enable.idempotence": True,
             "partitioner": "murmur2_random",  # what Java clients use
-            "delivery.timeout.ms": max(2, int(deadline_s * 1_000)),
-            "message.max.bytes": _MAX_MESSAGE_BYTES,
+            "delivery.timeout.ms": max(2, int(deadline_s * 1_000)) if deadline_s else 0,  # 0: no end
+            "message.max.bytes": MAX_MESSAGE_BYTES,
             "error_cb": on_error,
             "stats_cb": on_statistics,
             "logger": getLogger("librdkafka"),

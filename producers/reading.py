@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from producers.delivery import Context, InvalidDelivery, Normalise, NotJson
+from producers.delivery import Context, InvalidDelivery, Normalise, NotJson, Whereabouts
 from producers.redact import ATTRIBUTE, Redaction, Unreadable
 from producers.sources.vendor import Item
 from schemas.codec import Problem
@@ -29,6 +29,7 @@ class Accepted(NamedTuple):
     event_ids: list[str]
     rejected: Sequence[Rejected] = ()
     """Items that are no events: parked, as safe as the events."""
+    whereabouts: Whereabouts = "queued"
 
 
 class Reading(NamedTuple):

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Final
 
@@ -17,13 +18,14 @@ from config.sidecar import Sidecar
 from producers.listener import Listener
 from producers.pipeline import Intake, Pipeline
 from producers.publish import Publisher
+from producers.spool.failover import Failover
 from producers.web import Web
 
 log = structlog.get_logger()
 
 _TURN_S: Final = 1.0
 _LAST_WORDS_S: Final = 1.0
-"""Kept of the time for the end, to answer 503 to what Kafka has not acknowledged by then."""
+"""Kept of the time for the end, to spool what Kafka has not acknowledged by then, or answer 503."""
 
 
 class ProducerFailed(RelayError):
@@ -52,19 +54,25 @@ async def _serve(settings: Settings, clock: Clock) -> ExitCode:
     _end_on_signals(ending)
     health = Health(clock)
     with ExitStack() as stack:
+        spool = health.dependency("spool", needed=False) if settings.relay.spool else None
         publisher = Publisher(
             settings.kafka,
-            deadline_s=settings.relay.deadline_s,
-            dependency=health.dependency("kafka", needed=True),
+            deadline_s=settings.relay.spool_after_s if spool else settings.relay.deadline_s,
+            dependency=health.dependency("kafka", needed=True, substitute=spool),
             clock=clock,
             on_fatal=lambda reason: _end(ending, reason),
+            patient=spool is not None,
         )
         stack.callback(publisher.close, 0)
-        pipeline = Pipeline(publisher, clock, settings.kafka.events_topic, settings.kafka.dead_letters_topic)
+        safety: Publisher | Failover = publisher
+        if spool is not None:
+            safety = Failover.opened(settings, publisher, spool, clock)
+            stack.callback(safety.close, 0)
+        pipeline = Pipeline(safety, clock, settings.kafka.events_topic, settings.kafka.dead_letters_topic)
         web = _web(settings, pipeline, health, clock)
         listener = Listener(web, settings.http)
         if settings.metrics.enabled:
-            stack.callback(_sidecar(settings, health, clock, publisher).stop)
+            stack.callback(_sidecar(settings, health, clock, safety.sample).stop)
         port = await listener.start()
         calm_collector()
         log.info("relay_started", host=settings.http.host, port=port, sources=sorted(settings.sources))
@@ -74,8 +82,8 @@ async def _serve(settings: Settings, clock: Clock) -> ExitCode:
             await asyncio.wait({ending}, timeout=_TURN_S)
         health.stopping()
         if ending.result() is not None:
-            publisher.give_up()  # nothing that waits can be acknowledged any more
-        await _drain(web, listener, publisher, settings.relay.shutdown_s)
+            safety.give_up()  # nothing that waits can be acknowledged any more
+        await _drain(web, listener, safety, settings.relay.shutdown_s)
     if (reason := ending.result()) is not None:
         raise ProducerFailed(f"Kafka's producer failed for good: {reason}")
     log.info("relay_stopped")
@@ -107,7 +115,7 @@ def _web(settings: Settings, pipeline: Pipeline, health: Health, clock: Clock) -
     )
 
 
-def _sidecar(settings: Settings, health: Health, clock: Clock, publisher: Publisher) -> Sidecar:
+def _sidecar(settings: Settings, health: Health, clock: Clock, sample: Callable[[], None]) -> Sidecar:
     sidecar = Sidecar(
         role="relay",
         host=settings.metrics.host,
@@ -115,21 +123,21 @@ def _sidecar(settings: Settings, health: Health, clock: Clock, publisher: Publis
         interval_s=settings.metrics.interval_s,
         health=health,
         clock=clock,
-        samplers=[publisher.sample],
+        samplers=[sample],
     )
     sidecar.start()
     return sidecar
 
 
-async def _drain(web: Web, listener: Listener, publisher: Publisher, shutdown_s: float) -> None:
+async def _drain(web: Web, listener: Listener, safety: Publisher | Failover, shutdown_s: float) -> None:
     """Take nothing more, answer what is under way, and end within the time for it."""
     loop = asyncio.get_running_loop()
     end_s = loop.time() + shutdown_s
     log.info("relay_stopping")
     closing = asyncio.create_task(listener.close(shutdown_s))
     if not await web.stop(max(0.0, shutdown_s - _LAST_WORDS_S)):
-        publisher.give_up()
+        safety.give_up()
         await web.stop(_LAST_WORDS_S / 2)
     await asyncio.wait({closing}, timeout=max(0.0, end_s - loop.time()))
-    if left := publisher.close(end_s - loop.time()):
+    if left := safety.close(end_s - loop.time()):
         log.warning("records_left_behind", records=left)

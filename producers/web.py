@@ -176,7 +176,7 @@ class Web:
             body = await self._bodies.read(exchange, headers)
             if batch:
                 return answers.batch(await self._pipeline.accept_batch(intake, headers, body, token))
-            return answers.accepted(*await self._pipeline.accept(intake, headers, body, token))
+            return answers.accepted(await self._pipeline.accept(intake, headers, body, token))
         except Refusal as refusal:
             return answers.refused(refusal, request_id)
         except Exception as error:  # noqa: BLE001 - a bug costs one request, not the process

@@ -68,7 +68,7 @@ def test_a_path_of_the_senders_own_names_is_cut() -> None:
 
 def test_what_is_rejected_is_listed_but_not_without_end() -> None:
     rejected = [Rejected(place, b"a-body", [Problem("a", "b")] * 50) for place in range(20)]
-    answer = answers.accepted(["one"], rejected)
+    answer = answers.accepted(Accepted(["one"], rejected))
     told = json.loads(answer.body)
     assert (told["status"], told["event_ids"]) == ("queued", ["one"])
     assert [one["index"] for one in told["rejected"]] == list(range(20))
@@ -88,5 +88,26 @@ def test_a_batch_is_answered_in_order_and_says_what_to_send_again() -> None:
 
 
 def test_the_good_answer_lists_the_ids() -> None:
-    answer = answers.accepted(["one", "two"])
+    answer = answers.accepted(Accepted(["one", "two"]))
     assert json.loads(answer.body) == {"status": "queued", "event_ids": ["one", "two"]}
+    assert answer.status == 200
+
+
+def test_what_was_spooled_is_202_with_bad_items_and_in_a_batch_too() -> None:
+    rejected = [Rejected(1, b"a-body", [Problem("a", "b")])]
+    listed = [{"index": 1, "problems": [{"path": "a", "problem": "b"}]}]
+    alone = answers.accepted(Accepted(["one"], (), "spooled"))
+    assert (alone.status, json.loads(alone.body)) == (202, {"status": "spooled", "event_ids": ["one"]})
+    beside = answers.accepted(Accepted(["one"], rejected, "spooled"))
+    assert (beside.status, json.loads(beside.body)) == (
+        202,
+        {"status": "spooled", "event_ids": ["one"], "rejected": listed},
+    )
+    batch = answers.batch([Accepted(["one"]), Accepted(["two"], rejected, "spooled")])
+    assert (batch.status, json.loads(batch.body)) == (
+        207,
+        [
+            {"status": 200, "event_ids": ["one"]},
+            {"status": 202, "event_ids": ["two"], "rejected": listed},
+        ],
+    )

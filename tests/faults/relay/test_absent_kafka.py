@@ -1,4 +1,4 @@
-"""Kafka is not there when the relay starts: it says so, refuses, and works once Kafka comes."""
+"""Kafka is not there when a relay without a spool starts: it says so, refuses, and works once Kafka comes."""
 
 import socket
 import threading
@@ -53,7 +53,9 @@ def test_a_relay_starts_before_kafka_and_works_once_it_is_there(
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))  # bound, not listening: connections are refused
         address = f"127.0.0.1:{listener.getsockname()[1]}"
-        with RelayProcess.running(tmp_path, address, topic, RELAY__DEADLINE_S="1") as relay:
+        with RelayProcess.running(
+            tmp_path, address, topic, RELAY__DEADLINE_S="1", RELAY__SPOOL="false"
+        ) as relay:
             refused = relay.post("/webhooks/plain", BODY)
             assert (refused.status_code, "retry-after" in refused.headers) == (503, True)
             assert not relay.is_ready()

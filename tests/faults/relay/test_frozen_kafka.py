@@ -1,4 +1,4 @@
-"""Kafka freezes: 503 at the deadline, at once when no more fits; nothing that was acknowledged is lost."""
+"""Kafka freezes, the spool is off: 503 at the deadline, at once when no more fits; nothing that was acknowledged is lost."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ def test_frozen_kafka_costs_503_at_the_deadline_and_never_an_acknowledged_event(
 ) -> None:
     kafka = services.addresses.kafka_bootstrap_servers
     broker = services.pids["kafka-1"]
-    settings = {"RELAY__DEADLINE_S": str(DEADLINE_S)}
+    settings = {"RELAY__DEADLINE_S": str(DEADLINE_S), "RELAY__SPOOL": "false"}
     with RelayProcess.running(tmp_path, kafka, topic, **settings) as relay:
 
         def send(number: int) -> tuple[int, str | None, float]:
@@ -63,7 +63,7 @@ def test_a_full_buffer_is_503_at_once(services: EmbeddedServices, topic: str, tm
     kafka = services.addresses.kafka_bootstrap_servers
     broker = services.pids["kafka-1"]
     options = '{"queue.buffering.max.messages": 4}'
-    settings = {"RELAY__DEADLINE_S": str(DEADLINE_S), "KAFKA__OPTIONS": options}
+    settings = {"RELAY__DEADLINE_S": str(DEADLINE_S), "KAFKA__OPTIONS": options, "RELAY__SPOOL": "false"}
     with RelayProcess.running(tmp_path, kafka, topic, **settings) as relay:
         eventually(relay.is_ready)
         assert relay.post("/webhooks/plain", as_body(generic_session())).status_code == 200
@@ -88,7 +88,7 @@ def test_a_frozen_kafka_does_not_hold_up_the_end(
 ) -> None:
     kafka = services.addresses.kafka_bootstrap_servers
     broker = services.pids["kafka-1"]
-    with RelayProcess.running(tmp_path, kafka, topic, RELAY__SHUTDOWN_S="3") as relay:
+    with RelayProcess.running(tmp_path, kafka, topic, RELAY__SHUTDOWN_S="3", RELAY__SPOOL="false") as relay:
         assert relay.post("/webhooks/plain", as_body(generic_session())).status_code == 200
         os.kill(broker, signal.SIGSTOP)
         try:

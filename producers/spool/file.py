@@ -1,0 +1,200 @@
+"""The spool's file: SQLite in WAL mode, every commit fsynced, events in the order in which they came.
+
+What it holds are people's data: only its owner may read it.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple, Self
+
+import msgspec
+
+from producers.publish import Record
+
+_FORMAT: Final = 1
+_CACHE_KIB: Final = 8 * 1024
+_WAL_KEPT_BYTES: Final = 16 * 1024 * 1024
+_ROW_BYTES: Final = 64
+"""About what a row takes besides its key, value and headers."""
+_BUSY_S: Final = 10.0
+_PROBE_BYTES: Final = 64 * 1024
+_SIDE_FILES: Final = ("", "-wal", "-shm")
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS events (
+  id INTEGER PRIMARY KEY, spooled_at INTEGER NOT NULL, size_bytes INTEGER NOT NULL,
+  topic TEXT NOT NULL, headers BLOB NOT NULL, key BLOB, value BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS set_aside (
+  id INTEGER PRIMARY KEY, reason TEXT NOT NULL, spooled_at INTEGER NOT NULL, size_bytes INTEGER NOT NULL,
+  topic TEXT NOT NULL, headers BLOB NOT NULL, key BLOB, value BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS probe (filler BLOB) STRICT;
+"""
+_INSERT: Final = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)"
+_READ: Final = """
+SELECT id, spooled_at, size_bytes, topic, headers, key, value FROM events WHERE id > ? ORDER BY id LIMIT ?"""
+_SET_ASIDE: Final = """
+INSERT INTO set_aside (reason, spooled_at, size_bytes, topic, headers, key, value)
+SELECT ?, spooled_at, size_bytes, topic, headers, key, value FROM events WHERE id = ?"""
+_headers = msgspec.msgpack.Decoder(list[tuple[str, bytes]])
+
+
+class Row(NamedTuple):
+    """One spooled record; ids rise in the order of arrival."""
+
+    id: int
+    spooled_at_us: int
+    size_bytes: int
+    record: Record
+
+
+class SetAside(NamedTuple):
+    """A row that Kafka refuses for good."""
+
+    id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a file holds."""
+
+    events: int
+    size_bytes: int
+    """Of everything in it, what was set aside included."""
+    set_aside: int
+    last_id: int
+    oldest_us: int | None
+
+
+def size_bytes(record: Record) -> int:
+    """About the room that a record takes in the file."""
+    headers = sum(len(name) + len(value) for name, value in record.headers)
+    return len(record.key or b"") + len(record.value) + headers + _ROW_BYTES
+
+
+class SpoolFile:
+    """One connection to one file, for one thread at a time.
+
+    Args:
+        path: The file; made when absent.
+
+    Raises:
+        sqlite3.Error: From here and every method: the disk is full or broken, or this is no spool.
+    """
+
+    def __init__(self, path: Path) -> None:
+        os.close(
+            os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        )  # its side files get these rights
+        self._db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+        try:
+            self._prepare()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def __enter__(self) -> Self:
+        """Close it at the end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def held(self) -> Held:
+        """Count what is in the file."""
+        events, size, last, oldest = self._db.execute(
+            "SELECT count(*), total(size_bytes), max(id), min(spooled_at) FROM events"
+        ).fetchone()
+        aside, aside_size = self._db.execute("SELECT count(*), total(size_bytes) FROM set_aside").fetchone()
+        return Held(events, int(size + aside_size), aside, last or 0, oldest)
+
+    def write(
+        self, rows: Iterable[Row], aside: Sequence[SetAside] = (), forget_through: int = 0
+    ) -> tuple[int, int]:
+        """Append rows, set some aside, and delete those up to an id, all in one fsynced transaction.
+
+        Returns:
+            How many rows were deleted, and the bytes that they took; what is set aside stays.
+        """
+        db = self._db
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            db.executemany(_INSERT, map(_values, rows))
+            for one in aside:
+                db.execute(_SET_ASIDE, (one.reason, one.id))
+            deleted = freed = 0
+            if forget_through:
+                where = "FROM events WHERE id <= ?"
+                (freed,) = db.execute(f"SELECT total(size_bytes) {where}", (forget_through,)).fetchone()
+                for one in aside:
+                    freed -= self._size_of(one.id)
+                deleted = db.execute(f"DELETE {where}", (forget_through,)).rowcount
+            db.execute("COMMIT")
+        except BaseException:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
+        return deleted, int(freed)
+
+    def read(self, after: int, most_rows: int, most_bytes: int) -> list[Row]:
+        """The next rows after an id, oldest first; at least one if there is any."""
+        rows: list[Row] = []
+        read_bytes = 0
+        for id_, spooled_at, size, topic, headers, key, value in self._db.execute(_READ, (after, most_rows)):
+            rows.append(Row(id_, spooled_at, size, Record(topic, key, value, _headers.decode(headers))))
+            read_bytes += size
+            if read_bytes >= most_bytes:
+                break
+        return rows
+
+    def reasons(self) -> dict[str, int]:
+        """How many events were set aside, by the name of Kafka's error."""
+        return dict(
+            self._db.execute("SELECT reason, count(*) FROM set_aside GROUP BY reason ORDER BY reason")
+        )
+
+    def probe(self) -> None:
+        """Find out whether the disk takes as much as an event may need, by writing it."""
+        self._db.execute("INSERT INTO probe VALUES (zeroblob(?))", (_PROBE_BYTES,))
+        self._db.execute("DELETE FROM probe")
+
+    def tidy(self) -> None:
+        """Give the room of deleted rows back to the disk; quick when few rows are left."""
+        self._db.execute("VACUUM")
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close(self) -> None:
+        """Close the connection; the last one also empties the log into the file."""
+        self._db.close()
+
+    def _size_of(self, id_: int) -> int:
+        found = self._db.execute("SELECT size_bytes FROM events WHERE id = ?", (id_,)).fetchone()
+        return int(found[0]) if found else 0
+
+    def _prepare(self) -> None:
+        db = self._db
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute(
+            "PRAGMA synchronous = FULL"
+        )  # in WAL mode: every commit is fsynced (sqlite.org/pragma.html)
+        db.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
+        db.execute("PRAGMA temp_store = MEMORY")  # people's data go to no other file
+        db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        (found,) = db.execute("PRAGMA user_version").fetchone()
+        if found == 0:
+            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_FORMAT}; COMMIT")
+        elif found != _FORMAT:
+            raise sqlite3.DatabaseError(f"format {found} is not known to this version")
+
+
+def remove(path: Path) -> None:
+    """Delete a file and what SQLite keeps beside it; only once nothing in it is needed."""
+    for suffix in _SIDE_FILES:
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _values(row: Row) -> tuple[int, int, int, str, bytes, bytes | None, bytes]:
+    topic, key, value, headers = row.record
+    return row.id, row.spooled_at_us, row.size_bytes, topic, msgspec.msgpack.encode(headers), key, value

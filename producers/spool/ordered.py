@@ -1,0 +1,138 @@
+"""Publishing what was spooled: in order, batch by batch, each acknowledged before the next begins.
+
+A record must never be overtaken by a later one of its key. So nothing ever times out by itself, and after
+any error but a refusal for good all that is under way is dropped with its producer, to begin again at the
+first record of the batch: what a former producer still has on the wire is the beginning of the very same
+sequence, so whatever arrives late is a repeat.
+"""
+
+import time
+from collections.abc import Sequence
+from logging import getLogger
+from threading import Event
+from typing import Final
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from config.errors import Unavailable
+from config.kafka import client_options
+from config.sections import KafkaSettings
+from producers.publish import MAX_MESSAGE_BYTES, REFUSED_FOR_GOOD, Record
+
+_LOOK_S: Final = 0.1
+
+
+class OrderedPublisher:
+    """Publishes one batch at a time, for one thread; connects when it is first used.
+
+    Args:
+        kafka: Where, and with which options.
+        stop: Once it is set, what is under way is given up.
+    """
+
+    def __init__(self, kafka: KafkaSettings, stop: Event) -> None:
+        self._options, self._stop = _options(kafka), stop
+        self._producer: Producer | None = None
+        self._errors: list[KafkaError] = []
+
+    def publish(self, records: Sequence[Record], timeout_s: float | None = None) -> dict[int, str]:
+        """Return when Kafka has acknowledged all records but those that it refuses for good.
+
+        Args:
+            records: In the order in which they are to be in Kafka.
+            timeout_s: Seconds to wait for a sign of Kafka; by default without end.
+
+        Returns:
+            Kafka's reason for each refused record, by its index. A refusal is believed only of a record that
+            was sent alone: librdkafka reports it of a whole batch.
+
+        Raises:
+            Unavailable: Kafka is away, in trouble, or time or `stop` has ended it. Begin again with the same
+                records.
+        """
+        try:
+            error = self._send(records, timeout_s)
+            if error is None:
+                return {}
+            return self._publish_singly(records, error, timeout_s)
+        except KafkaException as failed:
+            self.close()
+            raise Unavailable(f"Kafka: {failed.args[0].str()}") from None
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Drop all that is under way; the next batch gets a new producer."""
+        if self._producer is not None:
+            self._producer.purge()
+            self._producer.flush(0)
+            self._producer = None
+        self._errors.clear()
+
+    def _publish_singly(
+        self, records: Sequence[Record], error: KafkaError, timeout_s: float | None
+    ) -> dict[int, str]:
+        refused = {}
+        for index, record in enumerate(records):
+            error_of_one = self._send([record], timeout_s) if len(records) > 1 else error
+            if error_of_one is None:
+                continue
+            if error_of_one.code() not in REFUSED_FOR_GOOD:
+                raise KafkaException(error_of_one)
+            refused[index] = error_of_one.name()
+        return refused
+
+    def _send(self, records: Sequence[Record], timeout_s: float | None) -> KafkaError | None:
+        """Produce and wait; an error is one of them, and then the producer is gone."""
+        if self._producer is None:
+            self._producer = Producer(self._options)
+        producer, last_s = self._producer, time.monotonic()
+        for topic, key, value, headers in records:
+            while True:
+                try:
+                    producer.produce(topic, value, key, headers=headers, on_delivery=self._note)  # type: ignore[arg-type]  # as in producers/publish.py
+                    break
+                except BufferError:
+                    last_s = self._wait(producer, last_s, timeout_s)
+                except KafkaException as refusal:
+                    self._errors.append(refusal.args[0])
+                    break
+        while len(producer) and not self._errors:
+            last_s = self._wait(producer, last_s, timeout_s)
+        if not self._errors:
+            return None
+        error = self._errors[0]
+        self.close()
+        return error
+
+    def _wait(self, producer: Producer, last_s: float, timeout_s: float | None) -> float:
+        before = len(producer)
+        left = producer.flush(_LOOK_S)
+        if self._stop.is_set():
+            raise Unavailable("stopped before Kafka had acknowledged it")
+        if left < before:
+            return time.monotonic()
+        if timeout_s is not None and time.monotonic() - last_s > timeout_s:
+            raise Unavailable(f"Kafka has acknowledged nothing for {timeout_s:g} s")
+        return last_s
+
+    def _note(self, error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            self._errors.append(error)
+
+
+def _options(kafka: KafkaSettings) -> dict[str, object]:
+    soft = {"reconnect.backoff.max.ms": 1_000, "queue.buffering.max.kbytes": 64 * 1024}
+    return soft | client_options(
+        kafka,
+        **{
+            "acks": "all",
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",  # as the relay's other producer: a key has one partition
+            "delivery.timeout.ms": 0,  # no end: a record that timed out alone would be overtaken
+            "delivery.report.only.error": True,  # a call for each success would cost as much as sending it
+            "message.max.bytes": MAX_MESSAGE_BYTES,
+            "logger": getLogger("librdkafka"),
+        },
+    )
