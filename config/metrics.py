@@ -55,7 +55,7 @@ SPOOL_BYTES = _gauge(
 )
 SPOOL_SET_ASIDE = _gauge(
     "relay_spool_set_aside_events",
-    "Events in the spool that Kafka refused for good. Not 0: see session-relay spool show.",
+    "Events in the spool that Kafka refused for good. Not 0: see session-relay spool drain.",
 )
 SPOOL_OLDEST = _gauge(
     "relay_spool_oldest_seconds", "Age of the oldest event in the spool that is to go to Kafka; 0: none."

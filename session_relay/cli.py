@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from config.errors import RelayError
 from session_relay.commands import config as config_command
-from session_relay.commands import migrate, relay, services, simulate, sink, topics, up, vendors
+from session_relay.commands import migrate, relay, services, simulate, sink, spool, topics, up, vendors
 
 app = typer.Typer(
     name="session-relay",
@@ -36,6 +36,7 @@ app.command("up", epilog="Example: [bold]session-relay up --once --json[/]")(up.
 app.command("vendors", epilog="Example: [bold]session-relay vendors --json[/]")(vendors.command)
 app.add_typer(config_command.app, name="config")
 app.add_typer(services.app, name="services")
+app.add_typer(spool.app, name="spool")
 app.add_typer(topics.app, name="topics")
 
 

@@ -11,6 +11,7 @@ from producers.publish import Pending, Record
 from producers.spool.file import SetAside, SpoolFile, size_bytes
 from producers.spool.place import Place
 from producers.spool.writer import SpoolWriter
+from tests.eventually import eventually
 
 RECORD = Record("topic", b"key", b"value", [("ce_id", b"1")])
 SIZE = size_bytes(RECORD)
@@ -57,8 +58,7 @@ def run(directory: Path, scenario: Callable[[Spool], Awaitable[None]], max_bytes
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    while not condition():
-        await asyncio.sleep(0)
+    await asyncio.to_thread(eventually, condition)
 
 
 def test_a_burst_is_committed_at_once_in_order(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Kafka freezes, the spool is off: 503 at the deadline, at once when no more fits; nothing that was acknowledged is lost."""
+"""Kafka freezes, the spool is off: 503 at the deadline, at once when no more fits; nothing safe is lost."""
 
 import os
 import signal

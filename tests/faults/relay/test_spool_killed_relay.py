@@ -1,0 +1,40 @@
+"""The relay is killed with a full spool: the next one takes the file up, and nothing is lost."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from config.embedded.services import EmbeddedServices
+from tests.eventually import eventually
+from tests.relay_process import RelayProcess, records
+from tests.spool_load import Senders, check_promise
+
+pytestmark = pytest.mark.faults
+
+
+def test_a_killed_relay_leaves_its_spool_to_the_next(
+    services: EmbeddedServices, topic: str, tmp_path: Path
+) -> None:
+    kafka, broker = services.addresses.kafka_bootstrap_servers, services.pids["kafka-1"]
+    senders = Senders()
+    os.kill(broker, signal.SIGSTOP)
+    try:
+        with RelayProcess.running(tmp_path, kafka, topic, RELAY__SPOOL_AFTER_S="0.2") as relay:
+            with senders.sending(relay):
+                eventually(lambda: senders.count(202) > 500)
+                relay.process.kill()
+            assert senders.broken == 8
+        with RelayProcess.running(tmp_path, kafka, topic, RELAY__SPOOL_AFTER_S="0.2") as relay:
+            relay.told("relay_turned_to_spool", reason="left_from_before")
+            with senders.sending(relay):
+                spooled = senders.count(202)
+                eventually(lambda: senders.count(202) > spooled + 100)
+                os.kill(broker, signal.SIGCONT)
+                relay.told("relay_back_to_kafka")
+            eventually(lambda: relay.metrics()["relay_spool_events"] == 0)
+            assert relay.stop() == 0
+    finally:
+        os.kill(broker, signal.SIGCONT)
+    check_promise(records(kafka, topic), senders)

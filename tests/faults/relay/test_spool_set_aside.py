@@ -1,0 +1,53 @@
+"""Kafka refuses a spooled event for good: it alone is set aside in the file, and the drain goes on."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka.admin._resource import ResourceType
+
+from config.embedded.services import EmbeddedServices
+from tests.deliveries import as_body, generic_session
+from tests.eventually import eventually
+from tests.relay_process import RelayProcess, records
+
+pytestmark = pytest.mark.faults
+
+
+def bound_records(admin: AdminClient, topic: str, most_bytes: int) -> None:
+    entry = ConfigEntry("max.message.bytes", str(most_bytes), incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+    for done in admin.incremental_alter_configs([resource]).values():
+        done.result(20)
+
+
+def test_a_refused_event_is_set_aside_alone(
+    services: EmbeddedServices, admin: AdminClient, topic: str, tmp_path: Path
+) -> None:
+    kafka = services.addresses.kafka_bootstrap_servers
+    bound_records(admin, topic, 3_000)
+    services.stop("kafka-1", "kill")
+    try:
+        with RelayProcess.running(tmp_path, kafka, topic, RELAY__SPOOL_AFTER_S="0.2") as relay:
+            for sequence in range(1, 30):
+                told = generic_session(sequence=sequence)
+                if sequence == 7:
+                    told["attributes"] = {str(one): f"{one:064}" for one in range(100)}
+                assert relay.post("/webhooks/plain", as_body(told)).status_code == 202
+            services.start("kafka-1")
+            relay.told("events_set_aside", events=1, reasons=["MSG_SIZE_TOO_LARGE"])
+            relay.told("relay_back_to_kafka")
+            eventually(lambda: relay.metrics()["relay_spool_set_aside_events"] == 1)
+            assert relay.metrics()["relay_spool_events"] == 0
+            assert relay.post("/webhooks/plain", as_body(generic_session(sequence=99))).status_code == 200
+            assert relay.stop() == 0
+    finally:
+        if "kafka-1" not in services.pids:
+            services.start("kafka-1")
+    with sqlite3.connect(tmp_path / ".session-relay" / "spool" / "relay-0.db") as file:
+        assert file.execute("SELECT reason FROM set_aside").fetchall() == [("MSG_SIZE_TOO_LARGE",)]
+        assert file.execute("SELECT count(*) FROM events").fetchone() == (0,)
+    file.close()
+    assert len({dict(one.headers() or [])["ce_id"] for one in records(kafka, topic)}) == 29
