@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -31,7 +32,12 @@ CREATE TABLE IF NOT EXISTS set_aside (
   topic TEXT NOT NULL, headers BLOB NOT NULL, key BLOB, value BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS probe (filler BLOB) STRICT;
 """
-_INSERT: Final = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)"
+_ROWS_AT_ONCE: Final = (256, 64, 16, 4, 1)
+"""Rows of one statement: for each statement the interpreter's lock is let go and has to be waited for."""
+_INSERTS: Final = {
+    count: f"INSERT INTO events VALUES {', '.join(['(?, ?, ?, ?, ?, ?, ?)'] * count)}"
+    for count in _ROWS_AT_ONCE
+}
 _READ: Final = """
 SELECT id, spooled_at, size_bytes, topic, headers, key, value FROM events WHERE id > ? ORDER BY id LIMIT ?"""
 _SET_ASIDE: Final = """
@@ -121,7 +127,7 @@ class SpoolFile:
         db = self._db
         db.execute("BEGIN IMMEDIATE")
         try:
-            db.executemany(_INSERT, map(_values, rows))
+            self._insert([_values(row) for row in rows])
             for one in aside:
                 db.execute(_SET_ASIDE, (one.reason, one.id))
             deleted = freed = 0
@@ -169,6 +175,13 @@ class SpoolFile:
         """Close the connection; the last one also empties the log into the file."""
         self._db.close()
 
+    def _insert(self, values: list[Sequence[object]]) -> None:
+        begin = 0
+        for count in _ROWS_AT_ONCE:
+            while len(values) - begin >= count:
+                self._db.execute(_INSERTS[count], list(chain(*values[begin : begin + count])))
+                begin += count
+
     def _size_of(self, id_: int) -> int:
         found = self._db.execute("SELECT size_bytes FROM events WHERE id = ?", (id_,)).fetchone()
         return int(found[0]) if found else 0
@@ -195,6 +208,6 @@ def remove(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def _values(row: Row) -> tuple[int, int, int, str, bytes, bytes | None, bytes]:
+def _values(row: Row) -> Sequence[object]:
     topic, key, value, headers = row.record
     return row.id, row.spooled_at_us, row.size_bytes, topic, msgspec.msgpack.encode(headers), key, value
