@@ -16,6 +16,7 @@ from benchmarks.figures import below_floor
 from benchmarks.relay_rounds import measure_relay
 from benchmarks.shapes import NARROW_COUNT, NIGHT_COUNT
 from benchmarks.sink_rounds import measure_sink
+from benchmarks.spool_rounds import measure_spool
 from benchmarks.stand import Stand
 from config.errors import ExitCode, RelayError, SettingsError
 
@@ -27,6 +28,7 @@ class Part(StrEnum):
 
     SINK = "sink"
     RELAY = "relay"
+    SPOOL = "spool"
 
 
 @app.command(
@@ -36,7 +38,7 @@ class Part(StrEnum):
 def command(  # noqa: PLR0913 - each is one option of the command
     *,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds, an odd number; medians are shown.")] = 3,
-    only: Annotated[Part | None, typer.Option(help="Measure one of the two alone.")] = None,
+    only: Annotated[Part | None, typer.Option(help="Measure one of them alone.")] = None,
     events: Annotated[int, typer.Option(min=1, help="Events of the narrow shape.")] = NARROW_COUNT,
     night_events: Annotated[int, typer.Option(min=1, help="Events of the night's shape.")] = NIGHT_COUNT,
     output: Annotated[
@@ -53,9 +55,10 @@ def command(  # noqa: PLR0913 - each is one option of the command
 
     The sink runs from the start of its process to the last row of a topic that was filled beforehand; its
     limit is the same rows, COPY and upsert from memory on one connection. The relay takes signed webhooks
-    from wrk on 64 connections; its limit is its own listener answering 204 at once. What is compared takes
-    turns. Services, data and processes are the benchmark's own and are gone at the end. Keep the machine
-    idle: everything shares it.
+    from wrk on 64 connections; its limit is its own listener answering 204 at once. The spool is the same
+    relay with Kafka frozen, and how fast it drains afterwards. What is compared takes turns. Services, data
+    and processes are the benchmark's own and are gone at the end. Keep the machine idle: everything shares
+    it.
     """
     if rounds % 2 == 0:
         raise SettingsError("--rounds must be odd, so that the median is one of them")
@@ -81,12 +84,15 @@ def _measured(rounds: int, only: Part | None, counts: tuple[int, int], console: 
     invalid: list[str] = []
     told: dict[str, Any] = {}
     with Stand.opened(lambda line: console.print(line, markup=False)) as stand:
-        if only is not Part.RELAY:
+        if only in {None, Part.SINK}:
             narrow, night = counts
             told["sink"] = measure_sink(stand, console, rounds=rounds, narrow_count=narrow, night_count=night)
-        if only is not Part.SINK:
+        if only in {None, Part.RELAY}:
             told["relay"] = measure_relay(stand, console, rounds=rounds)
-            invalid = told["relay"].pop("invalid")
+            invalid += told["relay"].pop("invalid")
+        if only in {None, Part.SPOOL}:
+            told["spool"] = measure_spool(stand, console, rounds=rounds)
+            invalid += told["spool"].pop("invalid")
         around = results.around(stand.versions, rounds, load_before)
     return told | {"valid": not invalid, "invalid": invalid} | around
 

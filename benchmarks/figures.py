@@ -72,6 +72,13 @@ def problems_of_relay(
     return found
 
 
+def problems_of_spool(*, refused: int, broken: int, answers: int, records: int) -> list[str]:
+    """Say why a measurement of the spool is invalid; empty when it is not. The arguments are the relay's."""
+    return problems_of_relay(
+        limit_cores=LEAST_LIMIT_CORES, refused=refused, broken=broken, answers=answers, records=records
+    )
+
+
 def below_floor(results: dict[str, Any]) -> list[str]:
     """Name the ratios that are below what this project promises; those not measured are left out."""
     found = []

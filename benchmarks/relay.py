@@ -76,14 +76,16 @@ def no_content(stand: Stand, script: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def relay(stand: Stand, place: Place, credentials: Credentials, script: Path) -> Iterator[Server]:
+def relay(
+    stand: Stand, place: Place, credentials: Credentials, script: Path, **environment: str
+) -> Iterator[Server]:
     """The relay itself, as its command starts it, with both proofs required."""
     port = _free_port()
     proofs = {"api_key": credentials.api_key, "hmac_sha256": credentials.signing_key}
     schemes = [{"scheme": scheme, "secrets": [secret]} for scheme, secret in proofs.items()]
     sources = json.dumps({ASLEEP: {"vendor": ASLEEP, "schemes": schemes}})
     ready_url = f"http://127.0.0.1:{port}/readyz"
-    with stand.role("relay", place, ready_url, API_PORT=str(port), SOURCES=sources) as role:
+    with stand.role("relay", place, ready_url, API_PORT=str(port), SOURCES=sources, **environment) as role:
         role.wait_ready()
         yield Server(role.pid, _url(port), script)
 

@@ -62,6 +62,10 @@ def rows(results: Mapping[str, Any]) -> Iterator[Row]:
     if relay := results.get("relay"):
         yield _row("relay, signed webhooks", relay["rate"], relay["limit"]["rate"], relay, "relay.ratio")
         yield ("… latency, p50 / p99", _latency(relay), _latency(relay["limit"]), "", "")
+    if spool := results.get("spool"):
+        yield ("relay while Kafka is away, 202", _rate(spool["rate"]), "", "", "")
+        yield ("… latency, p50 / p99", _latency(spool), "", "", "")
+        yield ("spool, drained when Kafka is back", _rate(spool["drain_rate"]), "", "", "")
 
 
 def as_table(results: Mapping[str, Any]) -> Table:

@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS probe (filler BLOB) STRICT;
 _ROWS_AT_ONCE: Final = (256, 64, 16, 4, 1)
 """Rows of one statement: for each statement the interpreter's lock is let go and has to be waited for."""
 _INSERTS: Final = {
-    count: f"INSERT INTO events VALUES {', '.join(['(?, ?, ?, ?, ?, ?, ?)'] * count)}"
+    count: f"INSERT INTO events VALUES {', '.join(['(?, ?, ?, ?, ?, ?, ?)'] * count)}"  # noqa: S608 - our own text
     for count in _ROWS_AT_ONCE
 }
 _READ: Final = """
