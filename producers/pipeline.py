@@ -6,7 +6,6 @@ spool, which goes to Kafka by itself.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
@@ -15,25 +14,21 @@ from prometheus_client import Counter
 
 from config import metrics
 from config.clock import Clock
-from config.webhook_sources import Source
 from producers.dead_letters import dead_letter
 from producers.delivery import (
     Context,
     Headers,
     InvalidDelivery,
-    Normalise,
     NotAcknowledged,
     Refusal,
     Unauthenticated,
 )
+from producers.intake import Intake
 from producers.publish import Publishing, Record
-from producers.reading import Accepted, Rejected, read_items, redacting
-from producers.redact import Redaction
-from producers.schemes.proof import Proof
-from producers.sources import VENDORS
+from producers.reading import Accepted, Rejected, read_items
 from producers.sources.items import listed
-from producers.sources.vendor import Challenge, Item, Split
-from producers.verify import authenticate, proof
+from producers.sources.vendor import Item
+from producers.verify import authenticate
 from schemas.codec import InvalidEvent, encode
 from schemas.event import MICROSECONDS, EventType, SessionEvent
 from schemas.headers import cloudevents_headers, continue_trace
@@ -41,45 +36,6 @@ from schemas.headers import cloudevents_headers, continue_trace
 log = structlog.get_logger()
 
 _ages: Final = metrics.EVENT_AGE.labels("published")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Intake:
-    """One configured source, ready to work."""
-
-    name: str
-    tenant: str
-    proofs: Sequence[Proof]
-    normalise: Normalise
-    keep_raw: bool
-    takes_token: bool
-    """Whether its URL ends with a token."""
-    redaction: Redaction
-    split: Split | None = None
-    max_items: int = 1_000
-    challenge: Challenge | None = None
-    verification_tokens: Sequence[bytes] = ()
-
-    @classmethod
-    def of(
-        cls, name: str, source: Source, *, keep_raw: bool, clock: Clock, max_items: int = 1_000
-    ) -> "Intake":
-        """The intake that the settings ask for."""
-        vendor = VENDORS[source.vendor]
-        redaction = Redaction([*vendor.redact, *source.redact])
-        return cls(
-            name=name,
-            tenant=source.tenant,
-            proofs=[proof(scheme, clock) for scheme in source.schemes],
-            normalise=redacting(vendor.normalise, redaction),
-            keep_raw=keep_raw,
-            takes_token=any(scheme.scheme == "url_token" for scheme in source.schemes),
-            redaction=redaction,
-            split=vendor.split,
-            max_items=max_items,
-            challenge=vendor.challenge,
-            verification_tokens=[token.get_secret_value().encode() for token in source.verification_tokens],
-        )
 
 
 class Pipeline:

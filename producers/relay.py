@@ -15,8 +15,9 @@ from config.errors import ExitCode, RelayError, SettingsError
 from config.health import Health
 from config.settings import Settings
 from config.sidecar import Sidecar
+from producers.intake import Intake
 from producers.listener import Listener
-from producers.pipeline import Intake, Pipeline
+from producers.pipeline import Pipeline
 from producers.publish import Publisher
 from producers.spool.failover import Failover
 from producers.web import Web

@@ -22,7 +22,8 @@ from producers import answers
 from producers.answers import Answer
 from producers.body import BodyReader, Incoming
 from producers.delivery import Headers, NotAcknowledged, Refusal, Unauthenticated, UnsupportedMedia
-from producers.pipeline import Intake, Pipeline
+from producers.intake import Intake
+from producers.pipeline import Pipeline
 
 log = structlog.get_logger()
 
