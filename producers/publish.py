@@ -26,7 +26,11 @@ log = structlog.get_logger()
 _POLL_S: Final = 0.001
 _IDLE_POLL_S: Final = 0.25
 MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024 - 16 * 1024
-"""Just below the topic's 4 MiB: a batch has a frame around its records, which counts too."""
+"""Just below the topic's 4 MiB: a batch has a frame around its records, which counts too.
+
+librdkafka takes no larger record, and batches no more than this, or `batch.size` if that is less, unless a
+record is alone. So a batch is never too large for such a topic, and no record is refused for its neighbour.
+"""
 _BUFFER_KIB: Final = 64 * 1024
 _TOO_LARGE: Final = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
 _WITHDRAWN: Final = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001 - names of the library
@@ -71,8 +75,8 @@ class Pending:
 
     def report(self, error: KafkaError | None, _: Message) -> None:
         """Hear what became of one record."""
-        self._left -= 1
         if error is None:
+            self._left -= 1  # of those acknowledged only: one that was withdrawn is never made up for
             if not self._left:
                 self.end("queued")
         elif error.code() in _TOO_LARGE:

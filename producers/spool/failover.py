@@ -153,8 +153,9 @@ class Failover:
 
     def _spool(self, pending: Pending) -> None:
         if any(size_bytes(record) > MAX_MESSAGE_BYTES for record in pending.records):
-            raise TooLarge
-        self._writer.append(pending)
+            pending.end(TooLarge())
+        else:
+            self._writer.append(pending)
 
     def _hold(self, pending: Pending) -> None:
         self._held.append(pending)

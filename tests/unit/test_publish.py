@@ -3,13 +3,13 @@
 import asyncio
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, Message
 
 from config.clock import SystemClock
 from config.health import Dependency
 from config.sections import KafkaSettings
 from producers.delivery import NotAcknowledged, Refusal, TooLarge
-from producers.publish import Publisher, Record
+from producers.publish import Pending, Publisher, Record
 
 NOWHERE = KafkaSettings(bootstrap_servers="127.0.0.1:9")
 RECORD = Record("session.events", b"key", b"value", [("ce_id", b"1")])
@@ -109,3 +109,17 @@ def test_only_what_no_retry_can_mend_is_fatal(error: KafkaError, fatal: list[str
         return told
 
     assert asyncio.run(scenario()) == fatal
+
+
+def test_a_withdrawn_record_is_not_made_up_for_by_its_neighbours() -> None:
+    async def scenario() -> tuple[bool, object]:
+        message, loop = Message(), asyncio.get_running_loop()
+        withdrawn, whole = (Pending(loop.create_future(), [RECORD] * 2, 60) for _ in range(2))
+        withdrawn.on_trouble = lambda _: None
+        withdrawn.report(KafkaError(KafkaError._PURGE_QUEUE), message)
+        withdrawn.report(None, message)
+        whole.report(None, message)
+        whole.report(None, message)
+        return withdrawn.future.done(), whole.future.result()
+
+    assert asyncio.run(scenario()) == (False, "queued")
