@@ -20,6 +20,7 @@ from producers.listener import Listener
 from producers.pipeline import Pipeline
 from producers.publish import Publisher
 from producers.spool.failover import Failover
+from producers.spool.leftovers import warn_of_leftovers
 from producers.web import Web
 
 log = structlog.get_logger()
@@ -69,6 +70,8 @@ async def _serve(settings: Settings, clock: Clock) -> ExitCode:
         if spool is not None:
             safety = Failover.opened(settings, publisher, spool, clock)
             stack.callback(safety.close, 0)
+        else:
+            warn_of_leftovers(settings.relay.spool_dir.absolute())
         pipeline = Pipeline(safety, clock, settings.kafka.events_topic, settings.kafka.dead_letters_topic)
         web = _web(settings, pipeline, health, clock)
         listener = Listener(web, settings.http)

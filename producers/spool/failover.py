@@ -23,6 +23,7 @@ from producers.delivery import NotAcknowledged, Refusal, TooLarge, Whereabouts
 from producers.publish import MAX_MESSAGE_BYTES, Pending, Publisher, Record
 from producers.spool.drain import Drain
 from producers.spool.file import size_bytes
+from producers.spool.leftovers import warn_of_leftovers
 from producers.spool.ordered import OrderedPublisher
 from producers.spool.place import Place
 from producers.spool.writer import SpoolWriter
@@ -66,8 +67,7 @@ class Failover:
         relay, stop = settings.relay, Event()
         failover = cls(publisher, after_s=relay.spool_after_s, clock=clock)
         place = Place.first_free(relay.spool_dir.absolute())
-        for path in place.left_by_others():
-            log.warning("spool_without_owner", path=str(path), drain=f"session-relay spool drain {path}")
+        warn_of_leftovers(place.path.parent, own=place.path)
         writer = SpoolWriter(
             place,
             max_bytes=relay.spool_max_bytes,

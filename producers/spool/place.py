@@ -19,6 +19,10 @@ _WHOLE_FILE: Final = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 """`struct flock` of 64-bit Linux."""
 
 
+FILES: Final = "relay-*.db"
+"""What a directory's spool files are called."""
+
+
 class SpoolInUse(RelayError):
     """A living process has the file."""
 
@@ -65,18 +69,30 @@ class Place:
             raise SpoolInUse(f"{path} belongs to a relay that runs; it drains it by itself")
         return cls(path, lock)
 
-    def left_by_others(self) -> list[Path]:
-        """Files beside this one whose owners are gone: nobody drains them."""
-        others = (path for path in sorted(self.path.parent.glob("relay-*.db")) if path != self.path)
-        return [path for path in others if not _is_taken(path)]
-
     def release(self) -> None:
         """Let others have it."""
         os.close(self._lock)
 
 
+def is_taken(path: Path) -> bool:
+    """Whether a living process has the file; leaves no trace.
+
+    Raises:
+        OSError: Its lock can't be looked at.
+    """
+    try:
+        descriptor = os.open(_lock_of(path), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        (kind,) = struct.unpack_from("h", fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _WHOLE_FILE))
+        return bool(kind != fcntl.F_UNLCK)
+    finally:
+        os.close(descriptor)
+
+
 def _take(path: Path) -> int | None:
-    descriptor = _open(path)
+    descriptor = os.open(_lock_of(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _WHOLE_FILE)
     except BlockingIOError:
@@ -85,14 +101,5 @@ def _take(path: Path) -> int | None:
     return descriptor
 
 
-def _is_taken(path: Path) -> bool:
-    descriptor = _open(path)
-    try:
-        (kind,) = struct.unpack_from("h", fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _WHOLE_FILE))
-        return bool(kind != fcntl.F_UNLCK)
-    finally:
-        os.close(descriptor)
-
-
-def _open(path: Path) -> int:
-    return os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _lock_of(path: Path) -> Path:
+    return path.with_suffix(".lock")

@@ -5,10 +5,12 @@ import stat
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from config.errors import SettingsError
 from producers.publish import Record
 from producers.spool.file import Row, SetAside, SpoolFile, remove, size_bytes
+from producers.spool.leftovers import warn_of_leftovers
 from producers.spool.place import Place, SpoolInUse
 
 RECORD = Record("topic", b"key", b"value", [("ce_id", b"1"), ("ce_type", "ß".encode())])
@@ -84,14 +86,50 @@ def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
 def test_each_process_has_a_file_and_takes_up_what_a_former_one_left(tmp_path: Path) -> None:
     first, second = Place.first_free(tmp_path), Place.first_free(tmp_path)
     assert (first.path.name, second.path.name) == ("relay-0.db", "relay-1.db")
-    for place in (first, second):
-        SpoolFile(place.path).close()
-    assert first.left_by_others() == []
+    SpoolFile(second.path).close()
     with pytest.raises(SpoolInUse):
         Place.of(second.path)
     second.release()
-    assert first.left_by_others() == [second.path]
     assert Place.first_free(tmp_path).path == second.path
+
+
+def leftovers(directory: Path, own: Path | None = None) -> list[tuple[str, str, object]]:
+    with capture_logs() as told:
+        warn_of_leftovers(directory, own)
+    return [(line["event"], Path(line["path"]).name, line.get("events")) for line in told]
+
+
+def test_only_what_holds_something_and_has_no_owner_is_told(tmp_path: Path) -> None:
+    assert leftovers(tmp_path / "absent") == []
+    own, living, empty, gone, aside, broken = (Place.first_free(tmp_path) for _ in range(6))
+    for place in (own, living, gone, aside):
+        with SpoolFile(place.path) as file:
+            file.write([row(1)])
+            if place is aside:
+                file.write([], [SetAside(1, "INVALID_RECORD")], 1)
+    SpoolFile(empty.path).close()
+    broken.path.write_bytes(b"no spool" * 1_000)
+    for place in (own, empty, gone, aside, broken):
+        place.release()
+    gone.path.with_suffix(".lock").unlink()
+    expected = [
+        ("spool_without_owner", "relay-3.db", 1),
+        ("spool_without_owner", "relay-4.db", 0),
+        ("spool_unreadable", "relay-5.db", None),
+    ]
+    assert leftovers(tmp_path, own.path) == expected
+    assert leftovers(tmp_path) == [("spool_without_owner", "relay-0.db", 1), *expected]
+    assert not gone.path.with_suffix(".lock").exists()
+    living.release()
+
+
+def test_a_record_without_a_key_is_kept_as_it_is(tmp_path: Path) -> None:
+    keyless = RECORD._replace(topic="other", key=None)
+    with SpoolFile(tmp_path / "a.db") as file:
+        file.write([row(1, keyless), row(2, keyless)])
+        assert [one.record for one in file.read(0, 10, 10**9)] == [keyless, keyless]
+        file.write([], [SetAside(2, "INVALID_RECORD")], 2)
+        assert file.held().set_aside == 1
 
 
 def test_a_place_that_can_not_be_used_is_a_setting_to_mend(tmp_path: Path) -> None:
