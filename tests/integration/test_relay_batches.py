@@ -130,7 +130,7 @@ def test_what_kafka_cannot_take_is_503_in_its_place(
     """A buffer that holds few of them: some fit and are safe, the others have to come again."""
     kafka = services.addresses.kafka_bootstrap_servers
     options = json.dumps({"queue.buffering.max.messages": 5, "linger.ms": 300})
-    with RelayProcess.running(tmp_path, kafka, topic, KAFKA__OPTIONS=options) as relay:
+    with RelayProcess.running(tmp_path, kafka, topic, KAFKA__OPTIONS=options, RELAY__SPOOL="false") as relay:
         eventually(relay.is_ready)
         told = [generic_session(session_id=f"night-{number}") for number in range(20)]
         answer = relay.post(PLAIN, as_body(told), JSON)

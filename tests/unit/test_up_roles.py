@@ -16,9 +16,10 @@ ALONE = {
     "APP__LOG_FORMAT": "json",
     "APP__LOG_LEVEL": "INFO",
     "KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:9",
+    "RELAY__SPOOL": "false",
     "SOURCES": json.dumps({"s": {"vendor": "generic", "schemes": [{"scheme": "none"}]}}),
 }
-"""A relay on free ports, whose Kafka is away: it runs, and is not ready."""
+"""A relay on free ports, whose Kafka is away, with no spool: it runs, and is not ready."""
 
 
 def test_a_role_that_ends_at_once_is_told_with_its_log(tmp_path: Path) -> None:
