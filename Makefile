@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint bench lock clean
+.PHONY: help setup demo test lint bench drill lock clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -33,6 +33,10 @@ lint: $(VENV)/developing  ## check style, format and types
 
 bench: $(VENV)/developing  ## measure sink and relay against their limits; needs wrk; ARGS=--help
 	@$(RUN) -m benchmarks $(ARGS)
+
+drill: $(VENV)/developing  ## back fill 500 users x 30 nights from a vendor that fails; RATE=10 takes an hour
+	@BACKFILL_DRILL_USERS=500 BACKFILL_DRILL_RATE=$(or $(RATE),200) $(RUN) -m pytest \
+	  tests/faults/backfill/test_misbehaving_vendor.py $(ARGS)
 
 lock: $(VENV)/developing  ## renew the locked requirements; one package: ARGS="--upgrade-package redis"
 	@$(UV) $(or $(ARGS),--upgrade) --output-file requirements.txt pyproject.toml

@@ -4,6 +4,7 @@ Such strings may hold passwords, so they are `SecretStr` and no message repeats 
 """
 
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -36,6 +37,22 @@ def _checked_redis(value: SecretStr) -> SecretStr:
     return value
 
 
+def _checked_web(value: str) -> str:
+    text = value.strip().rstrip("/")
+    try:
+        parts = urlsplit(text)
+        sound = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("must be a URL such as https://host or http://127.0.0.1:8000/path")
+    if parts.username is not None or parts.query or parts.fragment or "?" in text or "#" in text:
+        raise ValueError("must have no user, no query and no fragment")
+    return text
+
+
+WebUrl = Annotated[str, AfterValidator(_checked_web)]
+"""An HTTP address that paths are appended to: without a slash at its end, and without secrets."""
 ConnectionString = Annotated[SecretStr, AfterValidator(_checked_database)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_checked_redis)]
 

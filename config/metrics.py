@@ -60,6 +60,29 @@ SPOOL_SET_ASIDE = _gauge(
 SPOOL_OLDEST = _gauge(
     "relay_spool_oldest_seconds", "Age of the oldest event in the spool that is to go to Kafka; 0: none."
 )
+BACKFILL_REQUESTS = _counter(
+    "backfill_requests_total",
+    "Requests to the vendor by how they ended: good, throttled (429), failed (5xx, no answer, a broken one),"
+    " absent (404), refused (any other). Many throttled: lower BACKFILL__RATE_PER_S.",
+    "outcome",
+)
+BACKFILL_REQUEST_SECONDS = Histogram(
+    "backfill_request_seconds",
+    "Time from a request to its whole answer. Slow: the vendor is.",
+    buckets=_LATENCY_S,
+    registry=REGISTRY,
+)
+BACKFILL_SESSIONS = _counter(
+    "backfill_sessions_total",
+    "Sessions by what became of them: published, unfinished, gone, unreadable.",
+    "outcome",
+)
+BACKFILL_USERS = _counter(
+    "backfill_users_total", "Users by how they ended: done, unfinished, unknown, failed.", "outcome"
+)
+BACKFILL_USERS_LEFT = _gauge(
+    "backfill_users_left", "Users that are still to be done. Not falling: see breaker_state."
+)
 KAFKA_PRODUCER_UP = _gauge(
     "kafka_producer_up", "1 while at least one broker is connected. 0: look at the brokers and the network."
 )

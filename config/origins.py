@@ -30,6 +30,8 @@ FLAT: Final[Mapping[str, str]] = {
     "DB_PASSWORD": "DB__PASSWORD",
     "REDIS_URL": "REDIS__URL",
     "ENABLE_METRICS": "METRICS__ENABLED",
+    "ASLEEP_BASE_URL": "BACKFILL__ASLEEP_BASE_URL",
+    "ASLEEP_API_KEY": "BACKFILL__ASLEEP_API_KEY",
 }
 """Flat names and the nested ones that they stand for."""
 JSON_BRANCHES: Final = ("SOURCES", "KAFKA__OPTIONS")

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic.types import StringConstraints
 
-from config.addresses import ConnectionString, RedisUrl, with_parts
+from config.addresses import ConnectionString, RedisUrl, WebUrl, with_parts
 from config.kafka_options import BootstrapServers, KafkaOptions
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -194,6 +194,32 @@ class BreakerSettings(Section):
     reset_s: Positive = Field(default=60, description="Seconds until an open one lets a probe through.")
 
 
+class BackfillSettings(Section):
+    """How what webhooks missed is fetched from a vendor's API."""
+
+    asleep_base_url: WebUrl = Field(
+        default="https://api.asleep.ai", description="Where Asleep's API is; production takes `https` alone."
+    )
+    asleep_api_key: SecretStr | None = Field(
+        default=None, description="Asleep's key: for its API, and alone it makes the source `asleep`."
+    )
+    rate_per_s: Annotated[float, Field(gt=0, le=1_000)] = Field(
+        default=10, description="Requests a second at most, repeated ones included, evenly spread."
+    )
+    workers: Annotated[int, Field(ge=1, le=1_000)] = Field(default=10, description="Users worked on at once.")
+    attempts: Count = Field(
+        default=8,
+        description="Tries of one request before its user counts as failed; an outage's don't count.",
+    )
+    wait_max_s: Positive = Field(
+        default=60, description="Seconds between two tries at most, a `Retry-After` included."
+    )
+    patience_s: Positive = Field(
+        default=600,
+        description="Seconds that the vendor or Kafka may be away before it ends, to be gone on with later.",
+    )
+
+
 class MetricsSettings(Section):
     """Each process' sidecar: `/metrics`, `/livez`, `/readyz`."""
 
@@ -204,3 +230,6 @@ class MetricsSettings(Section):
         default=9101, description="The relay's sidecar; 0 takes a free port and logs it."
     )
     sink_port: Port = Field(default=9102, description="The sink's sidecar; 0 takes a free port and logs it.")
+    backfill_port: Port = Field(
+        default=9105, description="The backfill's sidecar; 0 takes a free port and logs it."
+    )

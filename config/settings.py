@@ -15,6 +15,7 @@ from config.addresses import PARTS
 from config.errors import SettingsError
 from config.sections import (
     AppSettings,
+    BackfillSettings,
     BreakerSettings,
     DbSettings,
     HttpSettings,
@@ -27,7 +28,7 @@ from config.sections import (
 from config.settings_problems import problem_line
 from config.webhook_sources import Source, Sources, unsafe_in_production, vendors_known
 
-Role = Literal["relay", "sink", "migrate"]
+Role = Literal["relay", "sink", "migrate", "backfill"]
 NEED_DATABASE: Final = frozenset({"sink", "migrate"})
 """Roles that can do nothing without Postgres."""
 
@@ -50,6 +51,7 @@ class Settings(BaseSettings):
     )
     sink: SinkSettings = SinkSettings()
     breaker: BreakerSettings = BreakerSettings()
+    backfill: BackfillSettings = BackfillSettings()
     metrics: MetricsSettings = MetricsSettings()
 
     @field_validator("sources")
@@ -60,6 +62,14 @@ class Settings(BaseSettings):
         if problems:
             raise ValueError("; ".join(problems))
         return sources
+
+    @field_validator("backfill")
+    @classmethod
+    def _encrypted(cls, backfill: BackfillSettings, info: ValidationInfo) -> BackfillSettings:
+        app = info.data.get("app")
+        if app and app.environment == "production" and not backfill.asleep_base_url.startswith("https://"):
+            raise ValueError("ASLEEP_BASE_URL must begin with https:// in production: a key goes there")
+        return backfill
 
     @classmethod
     def settings_customise_sources(

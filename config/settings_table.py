@@ -38,9 +38,6 @@ class InForce:
 
 
 _POINTERS: Final = (
-    SettingRow(
-        name="ASLEEP_API_KEY", default=UNSET, meaning="Asleep's key; alone it makes the source `asleep`."
-    ),
     SettingRow(name="CONFIG_FILE", default=UNSET, meaning="TOML file: `[sink]`, `batch_rows = 1000`."),
     SettingRow(name="SECRETS_DIR", default=UNSET, meaning="Directory with a file for each secret setting."),
 )

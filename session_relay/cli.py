@@ -11,8 +11,19 @@ from rich.console import Console
 from rich.markup import escape
 
 from config.errors import RelayError
+from session_relay.commands import (
+    backfill,
+    migrate,
+    relay,
+    services,
+    simulate,
+    sink,
+    spool,
+    topics,
+    up,
+    vendors,
+)
 from session_relay.commands import config as config_command
-from session_relay.commands import migrate, relay, services, simulate, sink, spool, topics, up, vendors
 
 app = typer.Typer(
     name="session-relay",
@@ -26,6 +37,7 @@ app = typer.Typer(
 )
 
 
+app.command("backfill")(backfill.command)
 app.command("migrate", epilog="Example: [bold]session-relay migrate --execute[/]")(migrate.command)
 app.command("relay")(relay.command)
 app.command(

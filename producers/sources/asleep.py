@@ -68,7 +68,7 @@ def _by_facts(told: dict[str, Any], body: bytes, context: Context) -> SessionEve
     elif kind is EventType.INFERENCE_COMPLETE:
         fields |= _inference(facts)
     else:
-        fields |= _session(facts)
+        fields |= session_fields(facts)
     return finished(body, context, facts, NORMALISER, fields)
 
 
@@ -102,7 +102,8 @@ def _inference(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _session(facts: Facts) -> dict[str, Any]:
+def session_fields(facts: Facts) -> dict[str, Any]:
+    """Read the fields of a finished session; the API's answers have them too."""
     session = facts.inner("session") or Facts([], facts.problems)
     end_us = session.time_us("end_time")
     statistics, unfit = _statistics(facts)

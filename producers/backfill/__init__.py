@@ -1,0 +1,1 @@
+"""What webhooks missed, fetched from a vendor's API and published as the same events."""

@@ -1,0 +1,73 @@
+"""One user of Asleep's: the list of sessions page by page, then each finished session."""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+from urllib.parse import quote
+
+from producers.backfill.client import Client
+from producers.backfill.errors import RequestFailed
+from producers.delivery import Context
+from producers.sources.asleep_api import Listed, read_page, read_session
+from schemas.event import SessionEvent
+
+_LIMIT: Final = 100
+"""The most that one page may be asked for (public page "[GET] List Sessions")."""
+_MAX_PAGES: Final = 1_000
+"""A hundred thousand nights: pages that go on beyond have no end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Days:
+    """The days in UTC on which sessions began, both ends included."""
+
+    first: date
+    last: date
+
+
+async def sessions(client: Client, user_id: str, days: Days) -> AsyncIterator[Listed]:
+    """List a user's sessions, oldest first, each one once.
+
+    Raises:
+        Absent: There is no such user.
+        RequestFailed: The list can't be had, or does not end.
+    """
+    known: set[str] = set()
+    offset = 0
+    for _ in range(_MAX_PAGES):
+        query: dict[str, str | int] = {
+            "date_gte": days.first.isoformat(),
+            "date_lte": days.last.isoformat(),
+            "order_by": "ASC",
+            "offset": offset,
+            "limit": _LIMIT,
+        }
+        page = await client.get("/data/v1/sessions", user_id, query, read_page)
+        new = [session for session in page if session.session_id not in known]
+        for session in new:
+            if session.session_id not in known:
+                known.add(session.session_id)
+                yield session
+        if len(page) < _LIMIT:
+            return
+        if not new:
+            raise RequestFailed("the list repeats itself")
+        offset += len(page)
+    raise RequestFailed("the list does not end")
+
+
+async def session(
+    client: Client, user_id: str, session_id: str, context: Callable[[], Context]
+) -> SessionEvent | None:
+    """Fetch one session; None if it is not finished.
+
+    Raises:
+        Absent: It is gone.
+        RequestFailed: It can't be had.
+        InvalidDelivery: It can be no event.
+    """
+    path = f"/data/v3/sessions/{quote(session_id, safe='')}"
+    return await client.get(
+        path, user_id, {}, lambda body: read_session(body, user_id, session_id, context())
+    )

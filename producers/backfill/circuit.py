@@ -1,0 +1,136 @@
+"""The circuit around the vendor: pybreaker, for the tasks of one event loop, with one probe at a time.
+
+pybreaker's own `call` never opens around a coroutine. Here it is only told how requests ended, counts
+failures in a row and keeps the state; waiting and probing are this class's, by a clock that is never set
+back.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+import structlog
+from pybreaker import CircuitBreaker, CircuitBreakerListener
+
+from config import metrics
+from config.clock import Clock
+from producers.backfill.errors import VendorAway
+
+log = structlog.get_logger()
+
+NAME: Final = "asleep"
+_A_BIT_S: Final = 0.001
+"""Timers may be early by the clock's grain."""
+_GAUGE: Final = {"closed": 0, "half-open": 1, "open": 2}
+
+
+class _Failure(Exception):
+    """Tells pybreaker that a request failed."""
+
+
+class Circuit:
+    """Lets requests through while the vendor answers; else one probe a period, and the end when patience is.
+
+    Args:
+        failures: So many in a row open it.
+        reset_s: Seconds from a failure to the next probe.
+        patience_s: Seconds without a good answer until `admit` raises; if there never was one, a single
+            period is enough: then it is more likely a wrong address than an outage.
+        clock: For both.
+    """
+
+    def __init__(self, *, failures: int, reset_s: float, patience_s: float, clock: Clock) -> None:
+        self._clock, self._reset_s, self._patience_s = clock, reset_s, patience_s
+        self.good_answers = 0
+        """How many there have been."""
+        self._away_since_s: float | None = None
+        self._probe_at_s = 0.0
+        self._probe = asyncio.Lock()
+        self._breaker = CircuitBreaker(
+            fail_max=failures,
+            reset_timeout=reset_s,
+            listeners=[_Transitions()],
+            throw_new_error_on_trip=False,
+            name=NAME,
+        )
+        metrics.BREAKER_STATE.labels(name=NAME).set(_GAUGE["closed"])
+
+    def is_closed(self) -> bool:
+        """Whether the vendor is taken to be well."""
+        return str(self._breaker.current_state) == "closed"
+
+    async def admit(self) -> bool:
+        """Wait until a request may be made; True for a probe, after which `settled` has to be called.
+
+        Raises:
+            VendorAway: There was no good answer for too long.
+        """
+        if self.is_closed():
+            return False
+        await self._probe.acquire()
+        try:
+            while not self.is_closed():
+                now_s = self._clock.monotonic_s()
+                left_s = self._patience_left_s(now_s)
+                wait_s = self._probe_at_s - now_s
+                if wait_s <= 0:
+                    self._breaker.half_open()
+                    return True
+                await asyncio.sleep(min(wait_s, left_s) + _A_BIT_S)
+        except BaseException:
+            self._probe.release()
+            raise
+        self._probe.release()
+        return False
+
+    def _patience_left_s(self, now_s: float) -> float:
+        patience_s = self._patience_s if self.good_answers else min(self._patience_s, self._reset_s)
+        away_s = 0.0 if self._away_since_s is None else now_s - self._away_since_s
+        if away_s > patience_s:
+            raise VendorAway(
+                f"the vendor gave no good answer for {away_s:.0f} s; the same command goes on where this one "
+                "ends (see ASLEEP_BASE_URL, BACKFILL__PATIENCE_S)"
+            )
+        return patience_s - away_s
+
+    def settled(self) -> None:
+        """Let the next one try: a probe has ended, whatever came of it."""
+        self._probe.release()
+
+    def succeeded(self) -> None:
+        """Note a good answer."""
+        self._away_since_s = None
+        self.good_answers += 1
+        if str(self._breaker.current_state) == "open":
+            self._breaker.half_open()  # an open one would refuse to listen
+        self._breaker.call(lambda: None)
+
+    def failed(self) -> None:
+        """Note a request without one."""
+        now_s = self._clock.monotonic_s()
+        self._probe_at_s = now_s + self._reset_s
+        if self._away_since_s is None:
+            self._away_since_s = now_s
+        if str(self._breaker.current_state) == "open":
+            return  # one that was under way when it opened
+
+        def again() -> None:
+            raise _Failure
+
+        with suppress(_Failure):
+            self._breaker.call(again)
+
+
+class _Transitions(CircuitBreakerListener):
+    def state_change(self, cb: CircuitBreaker, old_state: object, new_state: object) -> None:
+        """Log and count a change of state."""
+        to = str(getattr(new_state, "name", new_state))
+        metrics.BREAKER_STATE.labels(name=NAME).set(_GAUGE[to])
+        metrics.BREAKER_TRANSITIONS.labels(name=NAME, to=to).inc()
+        log.warning(
+            "breaker_changed",
+            breaker=NAME,
+            before=str(getattr(old_state, "name", old_state)),
+            to=to,
+            failures=cb.fail_counter,
+        )
