@@ -68,9 +68,13 @@ class FakeAsleep:
     users: int = 1
     nights: int = 1
     manners: Manners = field(default_factory=Manners)
+    unfinished: dict[str, str] = field(default_factory=dict)
+    """States of sessions that are not COMPLETE."""
     special: Callable[[Asked], Answer | None] = lambda _: None
     """Answers before anything else does."""
     asked: list[Asked] = field(default_factory=list)
+    cookies: list[str | None] = field(default_factory=list)
+    """What each request brought of the cookies that every answer sets."""
     url: str = ""
     _rng: Random = field(default_factory=lambda: Random(7))
     _outage_until_s: float | None = None
@@ -101,6 +105,13 @@ class FakeAsleep:
     def session_ids(self, number: int) -> list[str]:
         return [f"{self.start(n):%Y%m%d%H%M%S}_{number:04}_{n:03}" for n in range(self.nights)]
 
+    def state(self, session_id: str) -> str:
+        return self.unfinished.get(session_id, "COMPLETE")
+
+    def end_outage(self) -> None:
+        with self._lock:
+            self._outage_until_s = None
+
     def start(self, number: int) -> datetime:
         return FIRST_NIGHT + timedelta(days=number)
 
@@ -110,7 +121,7 @@ class FakeAsleep:
         end = self.start(number) + timedelta(seconds=30 * len(stages))
         session = {
             "id": self.session_ids(user)[number],
-            "state": "COMPLETE",
+            "state": self.state(self.session_ids(user)[number]),
             "start_time": self.start(number).isoformat(),
             "end_time": end.isoformat(),
             "unexpected_end_time": None,
@@ -190,7 +201,11 @@ class FakeAsleep:
         assert int(query["limit"]) <= 100
         first = int(query["offset"])
         listed = [
-            {"session_id": session_id, "state": "COMPLETE", "session_start_time": start.isoformat()}
+            {
+                "session_id": session_id,
+                "state": self.state(session_id),
+                "session_start_time": start.isoformat(),
+            }
             for start, session_id in begun[first : first + int(query["limit"])]
         ]
         return {"timezone": "UTC", "sleep_session_list": listed}
@@ -228,6 +243,7 @@ def _handler(fake: FakeAsleep) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
+            fake.cookies.append(self.headers.get("cookie"))
             asked = Asked(
                 parts.path,
                 {name: values[-1] for name, values in parse_qs(parts.query).items()},
@@ -247,6 +263,7 @@ def _handler(fake: FakeAsleep) -> type[BaseHTTPRequestHandler]:
             self.send_response(answer.status)
             for name, value in answer.headers:
                 self.send_header(name, value)
+            self.send_header("set-cookie", "whose=this-user's; Path=/")
             if answer.fault != "endless":
                 self.send_header("content-length", str(len(body)))
             self.end_headers()

@@ -19,6 +19,7 @@ from producers.backfill.errors import VendorAway
 log = structlog.get_logger()
 
 NAME: Final = "asleep"
+_PROBES: Final = 2
 _A_BIT_S: Final = 0.001
 """Timers may be early by the clock's grain."""
 _GAUGE: Final = {"closed": 0, "half-open": 1, "open": 2}
@@ -34,8 +35,8 @@ class Circuit:
     Args:
         failures: So many in a row open it.
         reset_s: Seconds from a failure to the next probe.
-        patience_s: Seconds without a good answer until `admit` raises; if there never was one, a single
-            period is enough: then it is more likely a wrong address than an outage.
+        patience_s: Seconds without a good answer until `admit` raises; if there never was one, two
+            periods are enough: then it is more likely a wrong address than an outage.
         clock: For both.
     """
 
@@ -84,7 +85,7 @@ class Circuit:
         return False
 
     def _patience_left_s(self, now_s: float) -> float:
-        patience_s = self._patience_s if self.good_answers else min(self._patience_s, self._reset_s)
+        patience_s = self._patience_s if self.good_answers else min(self._patience_s, _PROBES * self._reset_s)
         away_s = 0.0 if self._away_since_s is None else now_s - self._away_since_s
         if away_s > patience_s:
             raise VendorAway(

@@ -61,7 +61,7 @@ def run(settings: Settings, order: Order, tally: Tally, watch: Callable[[], None
         span = f"{order.days.first} {order.days.last}"
         finished = None if order.dry else stack.enter_context(Finished(order.state, order.source, span))
         users = [user for user in order.users if finished is None or user not in finished]
-        tally.users, tally.earlier = len(order.users), len(order.users) - len(users)
+        tally.begin(len(order.users), len(order.users) - len(users))
         failed: list[str] = []
         try:
             asyncio.run(_Run(settings, order, source, key, tally, watch).through(users, finished, failed))

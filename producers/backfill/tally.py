@@ -55,6 +55,11 @@ class Tally:
         """Whether every user is done, as far as the vendor knows them."""
         return self.left == 0 and not self.ended[UserEnd.FAILED]
 
+    def begin(self, users: int, earlier: int) -> None:
+        """Note how many users were asked for, and how many an earlier run did."""
+        self.users, self.earlier = users, earlier
+        metrics.BACKFILL_USERS_LEFT.set(self.left)
+
     def session(self, end: SessionEnd) -> None:
         """Count one session."""
         self.sessions[end] += 1

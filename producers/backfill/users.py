@@ -23,7 +23,7 @@ def users_of(named: Iterable[str], path: Path | None) -> list[str]:
     users = [_checked(user, f"user {number}") for number, user in enumerate(named, 1)]
     if path is not None:
         try:
-            lines = path.read_text("utf-8").splitlines()
+            lines = path.read_text("utf-8").split("\n")  # of all line ends, no other is one here
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "not UTF-8"
             raise UsersError(f"{path}: can't be read: {reason}") from None
