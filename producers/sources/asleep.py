@@ -12,7 +12,8 @@ Spellings, mixed ones included: documented (`event`, `version`, `data{}`), flat 
 | occurred_at | SESSION_COMPLETE: `session.end_time`; else 1970-01-01: not every spelling has a time |
 | session_start_time, session_end_time, timezone | `session.start_time`, `.end_time`, `.timezone` |
 | sleep_stages | `sleep_stages` or `stage_list`, in `session` if there is one; -1 is none; 30 s an epoch |
-| statistics | `stat.*`, `missing_data_ratio`; `sleep_cycle` is a number or a list of cycles;
+| statistics | `stat.*`, `missing_data_ratio`; `sleep_cycle` is a number or a list of cycles, and where
+  `sleep_cycle_count` stands beside it an attribute: then it is their mean length in seconds;
   `sleep_efficiency` is a share, or, above 1, a percentage |
 | attributes | everything else, a `stat` field that does not fit included: it never loses a session |
 
@@ -33,7 +34,7 @@ from producers.sources.vendor import Vendor
 from schemas.codec import Problem
 from schemas.event import EventType, SessionEvent, Statistics
 
-NORMALISER: Final = 1
+NORMALISER: Final = 2
 """Raised when the same bytes are read differently."""
 _TYPES: Final = {
     "SESSION_COMPLETE": EventType.SESSION_COMPLETE,
@@ -139,6 +140,9 @@ def _statistics(facts: Facts) -> tuple[Statistics | None, dict[str, str]]:
     for name, value in told.items():
         field = _RENAMED.get(name, name)
         if value is None:
+            continue
+        if field != name and told.get(field) is not None:  # then it is the cycles' mean length in seconds
+            attributes[f"stat.{name}"] = as_attribute(value)
             continue
         if (figure := as_statistic(field, _in_our_unit(name, value))) is not None:
             figures[field] = figure

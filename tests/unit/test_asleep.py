@@ -86,6 +86,20 @@ def test_cycles_are_a_number_or_a_list_of_them() -> None:
     assert listed.attributes["stat.sleep_cycle"] == '[{"order":1},{"order":2}]'
 
 
+def test_the_length_of_a_cycle_is_not_their_count_in_whatever_order_both_are_told() -> None:
+    told = asleep_session(sleep_cycle=5400, sleep_cycle_count=4)
+    turned = asleep_session()
+    turned["data"]["stat"] = dict(reversed(told["data"]["stat"].items()))
+    for event in (read(told), read(turned)):
+        assert event.statistics is not None
+        assert event.statistics.sleep_cycle_count == 4
+        assert event.attributes["stat.sleep_cycle"] == "5400"
+    assert read(told).event_id == read(turned).event_id
+    alone = read(asleep_session(sleep_cycle=5, sleep_cycle_count=None))
+    assert alone.statistics is not None
+    assert alone.statistics.sleep_cycle_count == 5
+
+
 @pytest.mark.parametrize(
     ("name", "value", "kept"),
     [
