@@ -188,7 +188,7 @@ class SinkSettings(Section):
 
 
 class BreakerSettings(Section):
-    """The circuit breaker around Postgres."""
+    """The circuit breakers: around Postgres in a sink, around the vendor in a backfill."""
 
     failures: Count = Field(default=5, description="Failures in a row that open it.")
     reset_s: Positive = Field(default=60, description="Seconds until an open one lets a probe through.")

@@ -65,6 +65,7 @@ class Manners:
 class FakeAsleep:
     """The vendor: users with nights, all of them finished, and what it was asked."""
 
+    key: str = KEY
     users: int = 1
     nights: int = 1
     manners: Manners = field(default_factory=Manners)
@@ -178,7 +179,7 @@ class FakeAsleep:
         return None
 
     def _good(self, asked: Asked) -> Answer:
-        if asked.key != KEY:
+        if asked.key != self.key:
             return Answer(401, {"detail": "api key is invalid"})
         if asked.user not in self.ids():
             return Answer(404, {"detail": "user does not exist"})

@@ -1,6 +1,6 @@
 """One user of Asleep's: the list of sessions page by page, then each finished session."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -9,11 +9,14 @@ from urllib.parse import quote
 from producers.backfill.client import Client
 from producers.backfill.errors import RequestFailed
 from producers.delivery import Context
-from producers.sources.asleep_api import Listed, read_page, read_session
+from producers.redact import ATTRIBUTE, Redaction, Unreadable
+from producers.sources.asleep_api import Listed, UnreadableAnswer, read_page, read_session
 from schemas.event import SessionEvent
 
 _LIMIT: Final = 100
 """The most that one page may be asked for (public page "[GET] List Sessions")."""
+_WRAPPERS: Final = frozenset({"data", "callback_data"})
+"""Of the webhook; in the API's answers it is `result`."""
 _MAX_PAGES: Final = 1_000
 """A hundred thousand nights: pages that go on beyond have no end."""
 
@@ -58,7 +61,7 @@ async def sessions(client: Client, user_id: str, days: Days) -> AsyncIterator[Li
 
 
 async def session(
-    client: Client, user_id: str, session_id: str, context: Callable[[], Context]
+    client: Client, user_id: str, session_id: str, context: Callable[[], Context], redaction: Redaction
 ) -> SessionEvent | None:
     """Fetch one session; None if it is not finished.
 
@@ -67,7 +70,31 @@ async def session(
         RequestFailed: It can't be had.
         InvalidDelivery: It can be no event.
     """
-    path = f"/data/v3/sessions/{quote(session_id, safe='')}"
-    return await client.get(
-        path, user_id, {}, lambda body: read_session(body, user_id, session_id, context())
-    )
+
+    def read(body: bytes) -> SessionEvent | None:
+        return read_redacted(body, user_id, session_id, context(), redaction)
+
+    return await client.get(f"/data/v3/sessions/{quote(session_id, safe='')}", user_id, {}, read)
+
+
+def redaction_of(paths: Sequence[str]) -> Redaction:
+    """What a source's `redact` takes out of webhooks, from where it stands in the API's answers."""
+    inside = []
+    for path in paths:
+        first, _, rest = path.partition(".")
+        inside.append(f"result.{rest if rest and first in _WRAPPERS else path}")
+    return Redaction([*paths, *inside])
+
+
+def read_redacted(
+    body: bytes, user_id: str, session_id: str, context: Context, redaction: Redaction
+) -> SessionEvent | None:
+    """Read one session without what must not be kept; otherwise as `read_session`."""
+    try:
+        clean, found = redaction.apply(body)
+    except Unreadable:
+        raise UnreadableAnswer("not JSON") from None
+    event = read_session(clean, user_id, session_id, context)
+    if event is not None and found:
+        event.attributes[ATTRIBUTE] = ",".join(found)
+    return event

@@ -16,6 +16,7 @@ from config.health import Health
 from config.settings import Settings
 from config.sidecar import Sidecar
 from config.webhook_sources import Source
+from producers.backfill.asleep import redaction_of
 from producers.backfill.circuit import NAME, Circuit
 from producers.backfill.client import Client
 from producers.backfill.finished import Finished
@@ -27,6 +28,7 @@ from producers.backfill.wire import Wire
 from producers.backfill.work import Work, work_through
 from producers.delivery import Context
 from producers.publish import Publisher
+from producers.sources import VENDORS
 
 log = structlog.get_logger()
 
@@ -165,6 +167,7 @@ class _Run:
             outlet=outlet,
             days=self.order.days,
             context=self._context,
+            redaction=redaction_of([*VENDORS[self.source.vendor].redact, *self.source.redact]),
             finished=finished,
             good_answers=lambda: circuit.good_answers,
             tally=self.tally,

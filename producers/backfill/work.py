@@ -15,6 +15,7 @@ from producers.backfill.finished import Finished
 from producers.backfill.outlet import Outlet
 from producers.backfill.tally import SessionEnd, Tally, UserEnd
 from producers.delivery import Context, InvalidDelivery, TooLarge
+from producers.redact import Redaction
 
 log = structlog.get_logger()
 
@@ -33,6 +34,7 @@ class Work:
     days: Days
     context: Callable[[], Context]
     """Made when an answer is there: it says when that was."""
+    redaction: Redaction
     finished: Finished | None
     """None in a dry run, which finishes nothing."""
     good_answers: Callable[[], int]
@@ -118,7 +120,7 @@ async def _user(work: Work, user_id: str, ends: Ends) -> UserEnd:
 async def _session(work: Work, user_id: str, session_id: str) -> SessionEnd:
     """Bring one session to Kafka; one that can't be read does not keep its neighbours."""
     try:
-        event = await session(work.client, user_id, session_id, work.context)
+        event = await session(work.client, user_id, session_id, work.context, work.redaction)
         if event is None:
             return SessionEnd.UNFINISHED
         await work.outlet.publish(event)

@@ -24,6 +24,7 @@ from producers.backfill.errors import (
 from producers.backfill.tally import Tally
 from producers.backfill.wire import Wire
 from producers.delivery import InvalidDelivery
+from producers.redact import Redaction
 from schemas.event import SessionEvent
 from tests.deliveries import context
 from tests.fake_asleep import FIRST_NIGHT, KEY, Answer, Asked, FakeAsleep
@@ -51,7 +52,9 @@ class Asking:
         return listed
 
     def session(self, session_id: str) -> SessionEvent | None:
-        event: SessionEvent | None = self.run(lambda client: session(client, self.user, session_id, context))
+        event: SessionEvent | None = self.run(
+            lambda client: session(client, self.user, session_id, context, Redaction([]))
+        )
         return event
 
     def run(self, ask: Callable[[Client], Any]) -> Any:

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from producers.backfill.asleep import read_redacted, redaction_of
 from producers.delivery import Context, InvalidDelivery
+from producers.reading import redacting
+from producers.redact import Redaction
 from producers.sources import asleep
 from producers.sources.asleep_api import (
     UnreadableAnswer,
@@ -166,3 +169,18 @@ def test_the_details_that_mean_something_else_than_their_status() -> None:
     assert not is_rate_limit(json.dumps({"detail": ["Rate limit"]}).encode())
     assert is_about_the_user(json.dumps({"detail": "x-user-id is invalid"}).encode())
     assert not is_about_the_user(json.dumps({"detail": "api key is invalid"}).encode())
+
+
+@pytest.mark.parametrize(
+    ("spelling", "path"),
+    [("documented", "data.stat.*"), ("callback", "callback_data.stat.*"), ("flat", "stat.*")],
+)
+def test_what_a_source_redacts_of_webhooks_is_redacted_here_too(spelling: str, path: str) -> None:
+    by_webhook = redacting(asleep.normalise, Redaction([path]))
+    (sent,) = by_webhook(as_body(asleep_session(spelling)), context(USER))
+    event = read_redacted(answer(result()), USER, SESSION, context(), redaction_of([path]))
+    assert event is not None
+    assert event.raw is not None
+    assert b"30630" not in event.raw
+    assert event.attributes["raw.redacted"] == "result.stat.*"
+    assert event.event_id == sent.event_id
