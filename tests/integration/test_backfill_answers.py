@@ -123,7 +123,7 @@ def test_a_user_in_any_script_is_asked_for() -> None:
         Answer(200, '{"result"'),
         Answer(200, {"result": {"sleep_session_list": {}}}),
         Answer(200, {"result": {"sleep_session_list": [{"session_id": 7}]}}),
-        Answer(200, "{}", headers=(("content-encoding", "gzip"),)),
+        Answer(200, {"result": {"sleep_session_list": []}}, headers=(("content-encoding", "gzip"),)),
         Answer(fault="refuse"),
         Answer(200, {"result": {"sleep_session_list": []}}, fault="cut"),
         Answer(200, {"result": {"sleep_session_list": []}}, fault="hang"),
