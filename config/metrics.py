@@ -44,8 +44,21 @@ API_REQUEST_DURATION: Final = BatchHistogram(
 )
 RELAY_EVENTS = _counter(
     "relay_events_total",
-    "Events by what became of them: acknowledged, spooled, parked, invalid, unauthenticated, unavailable.",
+    "Events by what became of them: acknowledged, spooled, parked, invalid, unauthenticated, limited, "
+    "unavailable.",
     *("source", "type", "outcome"),
+)
+RELAY_LIMITED = _counter(
+    "relay_limited_total",
+    "Requests refused with 429, by address or by source. Rising: look who sends, or raise the limit.",
+    "by",
+)
+RELAY_LIMIT_FORGOTTEN = _counter(
+    "relay_limit_forgotten_total",
+    "Addresses whose count was dropped for want of room. Rising: a flood from very many addresses.",
+)
+REDIS_UP = _gauge(
+    "redis_up", "1 while Redis answers. 0: it is away, or nothing here uses it; limits are each process' own."
 )
 SPOOL_EVENTS = _gauge(
     "relay_spool_events", "Events in the spool that Kafka has not yet. Not falling: look at Kafka."

@@ -11,6 +11,7 @@ from pydantic.types import StringConstraints
 
 from config.addresses import ConnectionString, RedisUrl, WebUrl, with_parts
 from config.kafka_options import BootstrapServers, KafkaOptions
+from config.rates import Networks, RateText
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -59,6 +60,10 @@ class HttpSettings(Section):
     )
     max_header_bytes: int = Field(
         default=65_536, ge=8_192, description="Bytes of all headers of one request."
+    )
+    trusted_proxies: Networks = Field(
+        default=(),
+        description="Networks whose `X-Forwarded-For` is believed, comma separated; needed behind a proxy.",
     )
 
 
@@ -165,6 +170,17 @@ class RelaySettings(Section):
     spool_max_bytes: ByteCount = Field(
         default=1_073_741_824,
         description="Bytes of events that the spool holds at most; then the answer is 503.",
+    )
+    limit_per_address: RateText | None = Field(
+        default=None, description="Requests of one address, such as `100/minute`; more is 429."
+    )
+    limit_per_source: RateText | None = Field(
+        default=None,
+        description="Proven requests of each source, likewise; an entry's own `limit` wins.",
+    )
+    limit_share_ms: Annotated[int, Field(ge=0, le=60_000)] = Field(
+        default=500,
+        description="Milliseconds between exchanges of counts with other relays by Redis; 0: none.",
     )
     shutdown_s: Positive = Field(default=10, description="Seconds to finish what is under way after SIGTERM.")
 

@@ -105,6 +105,8 @@ def _shown(name: str, value: Any) -> str:
             return ", ".join(f"{key}: {_entry(key, entry)}" for key, entry in value.items()) or UNSET
         case float():
             return f"{value:g}"
+        case tuple():
+            return ", ".join(map(str, value)) or UNSET
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -120,6 +122,7 @@ def _entry(key: str, entry: object) -> str:
     """A source in a few words, or one of librdkafka's options."""
     if isinstance(entry, Source):
         told = f"{entry.vendor} for {entry.tenant}, proven by {' and '.join(map(_scheme, entry.schemes))}"
+        told = f"{told}, limit {entry.limit}" if entry.limit else told
         return f"{told}, without {' and '.join(entry.redact)}" if entry.redact else told
     return REDACTED if is_sensitive(key) else str(entry)
 

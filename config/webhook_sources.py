@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic.types import StringConstraints
 
 from config.json_text import json_text
+from config.rates import RateTextOrOff
 from config.sections import Section
 from config.webhook_schemes import AnyScheme, NoScheme
 
@@ -85,6 +86,9 @@ class Source(Section):
     )
     verification_tokens: Annotated[list[SecretStr], _JSON] = Field(
         default=[], description="Tokens that pass in a vendor's challenge of the address, as Oura's."
+    )
+    limit: RateTextOrOff | None = Field(
+        default=None, description="Requests of this source, such as `100/minute`, or `off`."
     )
     redact: Annotated[list[Annotated[str, AfterValidator(_checked_path)]], _JSON] = Field(
         default=[], description="Paths that are taken out of each delivery before anything is kept of it."

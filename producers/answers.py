@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from producers import delivery
-from producers.delivery import MAX_PROBLEMS, InvalidDelivery, Refusal, Whereabouts
+from producers.delivery import MAX_PROBLEMS, InvalidDelivery, RateLimited, Refusal, Whereabouts
 from producers.reading import Accepted, Rejected
 from schemas.codec import Problem
 
@@ -49,6 +49,9 @@ _TABLE: Final[dict[type[Refusal], _Problem]] = {
     ),
     delivery.InvalidDelivery: _Problem(
         HTTPStatus.UNPROCESSABLE_ENTITY, "The body is JSON, but no event; problems lists what is wrong."
+    ),
+    delivery.RateLimited: _Problem(
+        HTTPStatus.TOO_MANY_REQUESTS, "There were too many requests; Retry-After says when to send it again."
     ),
     delivery.NotAcknowledged: _Problem(
         HTTPStatus.SERVICE_UNAVAILABLE, "The delivery is not safe yet; send it again.", (_RETRY,)
@@ -91,9 +94,22 @@ def refused(refusal: Refusal, request_id: str) -> Answer:
     """What the table says."""
     told = _TABLE[type(refusal)]
     extra: dict[str, Any] = {}
+    headers = told.headers
     if isinstance(refusal, InvalidDelivery):
         extra = _listed(refusal.problems)
-    return problem(told.status, told.detail, request_id, told.headers, **extra)
+    elif isinstance(refusal, RateLimited):
+        headers = _limits(refusal)
+    return problem(told.status, told.detail, request_id, headers, **extra)
+
+
+def _limits(refusal: RateLimited) -> tuple[tuple[str, str], ...]:
+    """When to come back (RFC 6585, section 4), and from what (draft-ietf-httpapi-ratelimit-headers-10)."""
+    after_s = refusal.retry_after_s
+    return (
+        ("retry-after", str(after_s)),
+        ("ratelimit-policy", refusal.policy),
+        ("ratelimit", f'"{refusal.by}";r=0;t={after_s}'),
+    )
 
 
 def _rejected(rejected: Sequence[Rejected]) -> list[dict[str, Any]]:

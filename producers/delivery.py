@@ -82,6 +82,20 @@ class InvalidDelivery(Refusal):
         self.problems = list(problems)
 
 
+class RateLimited(Refusal):
+    """Too many requests for now.
+
+    Args:
+        by: Which limit it was, `address` or `source`.
+        policy: What that limit allows, as `RateLimit-Policy` tells it.
+        retry_after_s: Whole seconds until one more would be taken.
+    """
+
+    def __init__(self, by: str, policy: str, retry_after_s: int) -> None:
+        super().__init__(by)
+        self.by, self.policy, self.retry_after_s = by, policy, retry_after_s
+
+
 class NotAcknowledged(Refusal):
     """It is not safe: the sender has to try again. It may still arrive: a repeat is harmless.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from config.clock import Clock
 from config.webhook_sources import Source
 from producers.delivery import Normalise
+from producers.limits.limit import SourceLimit
 from producers.reading import redacting
 from producers.redact import Redaction
 from producers.schemes.proof import Proof
@@ -30,10 +31,18 @@ class Intake:
     max_items: int = 1_000
     challenge: Challenge | None = None
     verification_tokens: Sequence[bytes] = ()
+    limit: SourceLimit | None = None
 
     @classmethod
     def of(
-        cls, name: str, source: Source, *, keep_raw: bool, clock: Clock, max_items: int = 1_000
+        cls,
+        name: str,
+        source: Source,
+        *,
+        keep_raw: bool,
+        clock: Clock,
+        max_items: int = 1_000,
+        limit: SourceLimit | None = None,
     ) -> "Intake":
         """The intake that the settings ask for."""
         vendor = VENDORS[source.vendor]
@@ -50,4 +59,5 @@ class Intake:
             max_items=max_items,
             challenge=vendor.challenge,
             verification_tokens=[token.get_secret_value().encode() for token in source.verification_tokens],
+            limit=limit,
         )

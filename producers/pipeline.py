@@ -20,6 +20,7 @@ from producers.delivery import (
     Headers,
     InvalidDelivery,
     NotAcknowledged,
+    RateLimited,
     Refusal,
     Unauthenticated,
 )
@@ -82,6 +83,8 @@ class Pipeline:
         try:
             if not proven:
                 authenticate(intake.proofs, headers, body, token)
+                if intake.limit is not None:
+                    intake.limit.check()
             context = self._context(intake, headers)
             trace = continue_trace(headers.get("traceparent"))
             rejected: Sequence[Rejected] = ()
@@ -118,6 +121,8 @@ class Pipeline:
         """
         try:
             authenticate(intake.proofs, headers, body, token)
+            if intake.limit is not None:
+                intake.limit.check()
             elements = listed(body, intake.max_items)
         except Refusal as refusal:
             _count(intake, (), _OUTCOMES.get(type(refusal), "invalid"))
@@ -172,6 +177,7 @@ def to_record(event: SessionEvent, traceparent: str, topic: str) -> Record:
 
 _OUTCOMES: Final[dict[type[Refusal], str]] = {
     Unauthenticated: "unauthenticated",
+    RateLimited: "limited",
     NotAcknowledged: "unavailable",
 }
 """The `outcome` of a refused delivery in `relay_events_total`; `invalid` for any other."""

@@ -16,6 +16,7 @@ from config.health import Health
 from config.settings import Settings
 from config.sidecar import Sidecar
 from producers.intake import Intake
+from producers.limits.configured import Limits
 from producers.listener import Listener
 from producers.pipeline import Pipeline
 from producers.publish import Publisher
@@ -73,16 +74,20 @@ async def _serve(settings: Settings, clock: Clock) -> ExitCode:
         else:
             warn_of_leftovers(settings.relay.spool_dir.absolute())
         pipeline = Pipeline(safety, clock, settings.kafka.events_topic, settings.kafka.dead_letters_topic)
-        web = _web(settings, pipeline, health, clock)
+        limits = Limits(settings, clock)
+        web = _web(settings, pipeline, health, clock, limits)
         listener = Listener(web, settings.http)
         if settings.metrics.enabled:
             stack.callback(_sidecar(settings, health, clock, safety.sample).stop)
         port = await listener.start()
+        if (sharing := limits.sharing(settings, health)) is not None:
+            stack.callback(asyncio.create_task(sharing.run()).cancel)
         calm_collector()
         log.info("relay_started", host=settings.http.host, port=port, sources=sorted(settings.sources))
         while not ending.done():
             health.beat()
             web.turn()
+            limits.turn()
             await asyncio.wait({ending}, timeout=_TURN_S)
         health.stopping()
         if ending.result() is not None:
@@ -104,17 +109,25 @@ def _end_on_signals(ending: "asyncio.Future[str | None]") -> None:
         asyncio.get_running_loop().add_signal_handler(signum, _end, ending, None)
 
 
-def _web(settings: Settings, pipeline: Pipeline, health: Health, clock: Clock) -> Web:
+def _web(settings: Settings, pipeline: Pipeline, health: Health, clock: Clock, limits: Limits) -> Web:
     keep_raw, max_items = settings.relay.keep_raw, settings.relay.max_batch_items
     return Web(
         {
-            name: Intake.of(name, source, keep_raw=keep_raw, clock=clock, max_items=max_items)
+            name: Intake.of(
+                name,
+                source,
+                keep_raw=keep_raw,
+                clock=clock,
+                max_items=max_items,
+                limit=limits.by_source.get(name),
+            )
             for name, source in settings.sources.items()
         },
         pipeline,
         health,
         max_body_bytes=settings.relay.max_body_bytes,
         timeout_s=settings.http.request_timeout_s,
+        limit=limits.by_address,
         log_successes=settings.app.log_level == "DEBUG",
     )
 

@@ -21,8 +21,16 @@ from config.health import LIVE_PATHS, READY_PATHS, Health
 from producers import answers
 from producers.answers import Answer
 from producers.body import BodyReader, Incoming
-from producers.delivery import Headers, NotAcknowledged, Refusal, Unauthenticated, UnsupportedMedia
+from producers.delivery import (
+    Headers,
+    NotAcknowledged,
+    RateLimited,
+    Refusal,
+    Unauthenticated,
+    UnsupportedMedia,
+)
 from producers.intake import Intake
+from producers.limits.limit import AddressLimit
 from producers.pipeline import Pipeline
 
 log = structlog.get_logger()
@@ -59,6 +67,11 @@ class Scope(Protocol):
         ...
 
     @property
+    def client(self) -> str:
+        """The other end of the connection, `address:port`."""
+        ...
+
+    @property
     def headers(self) -> Headers:
         """The headers."""
         ...
@@ -81,6 +94,7 @@ class Web:
         health: Answers the health routes.
         max_body_bytes: More is refused.
         timeout_s: Seconds for a body to arrive.
+        limit: How many requests one address may make; None is no limit.
         log_successes: Whether each success is logged; asked once, for a line costs as much as the work.
     """
 
@@ -92,6 +106,7 @@ class Web:
         *,
         max_body_bytes: int,
         timeout_s: float,
+        limit: AddressLimit | None = None,
         log_successes: bool,
     ) -> None:
         self._routes = {f"/webhooks/{name}": intake for name, intake in intakes.items()}
@@ -99,7 +114,7 @@ class Web:
             self._routes["/asleep-webhook"] = intakes["asleep"]
         self._pipeline, self._health = pipeline, health
         self._bodies = BodyReader(max_body_bytes, timeout_s)
-        self._log_successes = log_successes
+        self._limit, self._log_successes = limit, log_successes
         prefix = os.urandom(8).hex()  # once: it lets go of the interpreter's lock, which others then take
         self._ids = (f"{prefix}{number:08x}" for number in itertools.count(1))
         self._stopping = False
@@ -120,7 +135,7 @@ class Web:
         self._in_flight += 1
         try:
             if intake is not None and scope.method == "POST":
-                answer = await self._deliver(intake, headers, exchange, request_id, token, batch=batch)
+                answer = await self._deliver(intake, scope, headers, exchange, request_id, token, batch=batch)
             else:
                 answer = self._other(scope, intake, request_id, batch=batch)
             sent = [("content-type", answer.media_type), ("x-request-id", request_id), *answer.headers]
@@ -164,6 +179,7 @@ class Web:
     async def _deliver(
         self,
         intake: Intake,
+        scope: Scope,
         headers: Headers,
         exchange: Exchange,
         request_id: str,
@@ -175,6 +191,8 @@ class Web:
             self._check_open()
             _check_media(headers)
             body = await self._bodies.read(exchange, headers)
+            if self._limit is not None:
+                self._limit.check(scope.client, headers)
             if batch:
                 return answers.batch(await self._pipeline.accept_batch(intake, headers, body, token))
             return answers.accepted(await self._pipeline.accept(intake, headers, body, token))
@@ -194,13 +212,22 @@ class Web:
         if intake is not None:
             if batch:
                 return answers.wrong_method("POST", request_id)
-            return _challenged(intake, scope, request_id)
+            return self._challenged(intake, scope, request_id)
         if (health := self._health.route(scope.path)) is None:
             return answers.not_found(request_id)
         if scope.method not in {"GET", "HEAD"}:
             return answers.wrong_method("GET, HEAD", request_id)
         status, body = health()
         return Answer(status, "application/json", body if scope.method == "GET" else b"")
+
+    def _challenged(self, intake: Intake, scope: Scope, request_id: str) -> Answer:
+        """A challenge tries a token, so it counts like a delivery."""
+        try:
+            if self._limit is not None:
+                self._limit.check(scope.client, scope.headers)
+        except RateLimited as limited:
+            return answers.refused(limited, request_id)
+        return _challenged(intake, scope, request_id)
 
     def _note(
         self,

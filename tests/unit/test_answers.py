@@ -15,6 +15,7 @@ EXPECTED: dict[type[Refusal], int] = {
     delivery.TooLarge: 413,
     delivery.UnsupportedMedia: 415,
     delivery.InvalidDelivery: 422,
+    delivery.RateLimited: 429,
     delivery.NotAcknowledged: 503,
 }
 
@@ -24,6 +25,8 @@ def made(kind: type[Refusal]) -> Refusal:
         InvalidDelivery: [Problem("a", "b")],
         delivery.NotAcknowledged: "deadline",
     }
+    if kind is delivery.RateLimited:
+        return delivery.RateLimited("address", '"address";q=5;w=60', 7)
     return kind(arguments[kind]) if kind in arguments else kind()
 
 
@@ -40,13 +43,23 @@ def test_each_refusal_is_problem_details(kind: type[Refusal], status: int) -> No
     assert (answer.status, answer.media_type) == (status, "application/problem+json")
     assert {"type", "title", "status", "detail", "request_id"} <= told.keys()
     assert (told["status"], told["request_id"]) == (status, "an-id")
-    assert (dict(answer.headers).get("retry-after") is not None) == (status == 503)
+    assert (dict(answer.headers).get("retry-after") is not None) == (status in {429, 503})
 
 
 def test_all_causes_of_401_have_one_body() -> None:
     assert answers.refused(delivery.Unauthenticated("key"), "i") == answers.refused(
         delivery.Unauthenticated("sign"), "i"
     )
+
+
+def test_whoever_comes_too_often_is_told_when_to_come_back() -> None:
+    """As draft-ietf-httpapi-ratelimit-headers-10 writes it."""
+    answer = answers.refused(made(delivery.RateLimited), "i")
+    assert dict(answer.headers) == {
+        "retry-after": "7",
+        "ratelimit-policy": '"address";q=5;w=60',
+        "ratelimit": '"address";r=0;t=7',
+    }
 
 
 def test_problems_are_listed_but_not_without_end() -> None:
