@@ -11,7 +11,7 @@ from producers.limits.client import ClientAddress
 from producers.limits.counts import Counts
 
 MAX_ADDRESSES: Final = 65_536
-"""Of them all, 40 MB."""
+"""30 MB of them; 50 MB where other relays count every one of them too."""
 
 
 class Limit:

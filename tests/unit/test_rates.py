@@ -4,6 +4,7 @@ from config.errors import SettingsError
 from config.rates import Rate
 from config.settings import load
 
+pytestmark = pytest.mark.usefixtures("nothing_set")
 SOURCES = '{"one": {"vendor": "generic", "limit": "%s", "schemes": [{"scheme": "none"}]}}'
 
 

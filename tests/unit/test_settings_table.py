@@ -28,7 +28,13 @@ def test_every_name_in_the_table_is_one_that_is_read(
     monkeypatch: pytest.MonkeyPatch, nothing_set: Path
 ) -> None:
     values = {"DATABASE_URL": "dbname=x", "SOURCES": "{}", "KAFKA__OPTIONS": "{}", "DB_PORT": "1"}
-    values |= {"ASLEEP_API_KEY": "k", "CONFIG_FILE": "empty.toml", "SECRETS_DIR": "."}
+    values |= dict.fromkeys(("RELAY__LIMIT_PER_ADDRESS", "RELAY__LIMIT_PER_SOURCE"), "1/day")
+    values["HTTP__TRUSTED_PROXIES"] = "::1"
+    values |= {
+        "ASLEEP_API_KEY": "k",
+        "CONFIG_FILE": "empty.toml",
+        "SECRETS_DIR": ".",
+    }
     (nothing_set / "empty.toml").touch()
     for row in describe():
         monkeypatch.setenv(row.name, values.get(row.name, row.default.replace("not set", "x")))
