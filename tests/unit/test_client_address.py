@@ -1,5 +1,6 @@
 """Whose address a request counts for, whatever it claims."""
 
+import tracemalloc
 from ipaddress import ip_network
 
 import pytest
@@ -51,6 +52,19 @@ def test_a_trusted_proxy_is_believed_from_right_to_left(forwarded: list[str], ex
 def test_at_what_is_no_address_the_last_proxy_counts(entry: str) -> None:
     assert client(PROXY, f"203.0.113.9, {entry}, 10.0.0.2") == "10.0.0.2"
     assert client(PROXY, entry) == "10.0.0.1"
+
+
+def test_what_is_no_address_is_not_remembered() -> None:
+    """A client may send 64 KiB of it each time."""
+    made = ClientAddress([ip_network("10.0.0.0/8")])
+    tracemalloc.start()
+    try:
+        for number in range(200):
+            assert made.of(PROXY, Sent(("x-forwarded-for", f"{number}" * 2_000))) == "10.0.0.1"
+        size_bytes, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert size_bytes < 100_000
 
 
 def test_a_chain_without_end_is_cut() -> None:

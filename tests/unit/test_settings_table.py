@@ -47,6 +47,17 @@ def test_the_markdown_table_has_a_line_for_each_setting() -> None:
     assert all(line.count(" | ") == 2 for line in lines if "---" not in line)
 
 
+def test_limits_and_proxies_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = {"vendor": "oura", "schemes": [{"scheme": "none"}], "limit": "5/second"}
+    monkeypatch.setenv("SOURCES", json.dumps({"rings": entry}))
+    monkeypatch.setenv("RELAY__LIMIT_PER_ADDRESS", "100/minute")
+    monkeypatch.setenv("HTTP__TRUSTED_PROXIES", "10.0.0.0/8,::1")
+    shown = {row.name: row.value for row in in_force(load())}
+    assert shown["SOURCES"].endswith(", limit 5/second")
+    assert shown["RELAY__LIMIT_PER_ADDRESS"] == "100/minute"
+    assert shown["HTTP__TRUSTED_PROXIES"] == "10.0.0.0/8, ::1/128"
+
+
 def test_what_a_source_redacts_is_shown_and_its_tokens_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     entry = {"vendor": "oura", "schemes": [{"scheme": "none"}], "verification_tokens": ["hunter2"]}
     monkeypatch.setenv("SOURCES", json.dumps({"rings": entry | {"redact": ["email", "a.?b"]}}))
