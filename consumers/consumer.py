@@ -14,7 +14,7 @@ import structlog
 from confluent_kafka import Consumer as KafkaConsumer
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from consumers.fates import KafkaUnavailable
+from consumers.fates import KafkaUnavailable, is_passing
 
 log = structlog.get_logger()
 
@@ -158,7 +158,7 @@ class Consumer:
             self._unsought[partition] = self.next[partition]
 
     def _on_error(self, partition: int | None, error: KafkaError) -> None:
-        if error.fatal():
+        if not is_passing(error):
             raise KafkaException(error)
         log.warning("consumer_error", problem=error.name(), partition=partition)
         if error.code() in _REPLACE_ON and partition in self.assigned:

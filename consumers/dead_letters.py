@@ -49,9 +49,10 @@ class DeadLetters:
             for record in records:
                 self._send(record, topic_ids[record.partition], delivered)
             waiting = self._producer.flush(timeout_s)
-        if waiting or refused:
-            why = refused[0].str() if refused else "no acknowledgement in time"
-            raise KafkaUnavailable(f"dead letters are not safe yet: {why}")
+            if refused:
+                raise KafkaException(refused[0])
+        if waiting:
+            raise KafkaUnavailable("dead letters are not safe yet: no acknowledgement in time")
         for record in records:
             log.warning(
                 "record_parked",
