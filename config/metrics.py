@@ -116,7 +116,7 @@ SINK_RECORDS = _counter(
 )
 SINK_BATCH = Histogram(
     "sink_batch_seconds",
-    "Time per batch by stage: decode, park, copy, apply (copy included), commit. Slow apply: see Postgres.",
+    "Time per batch by stage: decode, park, copy, apply (with copy), commit, isolate. Slow apply: Postgres.",
     ("stage",),
     buckets=_LATENCY_S,
     registry=REGISTRY,

@@ -1,7 +1,8 @@
 """What travels from the polling thread to the writing one."""
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from confluent_kafka import Message
 
@@ -19,9 +20,11 @@ class Read(NamedTuple):
     offset: int
     row: tuple[Any, ...] | None = None
     """Its staged row, where the thread that decoded it built that too: the writing one has less time."""
+    message: Message | None = None
+    """As it came, in case that Postgres rejects it: a dead letter has the record's own bytes."""
 
 
-class Undecodable(NamedTuple):
+class Unstorable(NamedTuple):
     """A record that can never be stored, with all that a dead letter keeps of it."""
 
     partition: int
@@ -32,10 +35,10 @@ class Undecodable(NamedTuple):
     poison: Poison
 
 
-def undecodable(partition: int, offset: int, message: Message, poison: Poison) -> Undecodable:
+def unstorable(partition: int, offset: int, message: Message, poison: Poison) -> Unstorable:
     """Keep a record's own bytes (the client library's types allow strings; it hands out bytes)."""
     headers: Headers = list(message.headers() or [])  # type: ignore[arg-type]
-    return Undecodable(partition, offset, message.key(), message.value(), headers, poison)
+    return Unstorable(partition, offset, message.key(), message.value(), headers, poison)
 
 
 class Span(NamedTuple):
@@ -53,10 +56,26 @@ class Batch:
 
     spans: dict[int, Span] = field(default_factory=dict)
     reads: list[Read] = field(default_factory=list)
-    poison: list[Undecodable] = field(default_factory=list)
+    poison: list[Unstorable] = field(default_factory=list)
     size_bytes: int = 0
 
     @property
     def rows(self) -> int:
         """Records of any kind."""
         return len(self.reads) + len(self.poison)
+
+    def set_aside(self, found: Iterable[Unstorable]) -> None:
+        """Count these of its records among its poison, and no longer among those that are to be written."""
+        poison = {(record.partition, record.offset): record for record in found}
+        self.reads = [read for read in self.reads if (read.partition, read.offset) not in poison]
+        self.poison = [*self.poison, *poison.values()]
+
+    def without(self, partitions: Collection[int]) -> Self:
+        """What is left of it when these partitions go."""
+        kept = type(self)(
+            spans={partition: span for partition, span in self.spans.items() if partition not in partitions},
+            reads=[read for read in self.reads if read.partition not in partitions],
+            poison=[record for record in self.poison if record.partition not in partitions],
+        )
+        kept.size_bytes = self.size_bytes if kept.spans else 0  # an upper bound will do: it only ends a batch
+        return kept

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from config.clock import Clock
 from config.errors import StoppedForSafety
-from consumers.batch import Headers, Undecodable
+from consumers.batch import Headers, Unstorable
 from consumers.fates import KafkaUnavailable, kafka_errors
 from schemas.event import MICROSECONDS
 
@@ -32,7 +32,7 @@ class DeadLetters:
         self._producer, self._topic, self._origin_topic, self._clock = producer, topic, origin_topic, clock
 
     def park(
-        self, records: Sequence[Undecodable], topic_ids: Mapping[int, UUID], timeout_s: float = 10.0
+        self, records: Sequence[Unstorable], topic_ids: Mapping[int, UUID], timeout_s: float = 10.0
     ) -> None:
         """Publish these records; a repetition is harmless, since a dead letter is known by its origin.
 
@@ -62,7 +62,7 @@ class DeadLetters:
                 offset=record.offset,
             )
 
-    def _send(self, record: Undecodable, topic_id: UUID, delivered: Delivered) -> None:
+    def _send(self, record: Unstorable, topic_id: UUID, delivered: Delivered) -> None:
         headers = [*_foreign(record.headers), *self._about(record, topic_id)]
         try:
             self._producer.produce(
@@ -81,7 +81,7 @@ class DeadLetters:
                 ) from error
             raise
 
-    def _about(self, record: Undecodable, topic_id: UUID) -> Headers:
+    def _about(self, record: Unstorable, topic_id: UUID) -> Headers:
         detail = record.poison.detail.encode()[:_DETAIL_BYTES].decode(errors="ignore")
         now = datetime.fromtimestamp(self._clock.now_us() / MICROSECONDS, UTC)
         told = {

@@ -9,20 +9,18 @@ from collections.abc import Mapping, Sequence
 from threading import Event
 from time import perf_counter
 from typing import Final, assert_never
-from uuid import UUID
 
 import structlog
 
 from config import metrics
 from config.clock import Clock
-from config.errors import Poison
 from config.health import Health
 from config.sections import SinkSettings
-from consumers.batch import Batch, Read, Span, undecodable
-from consumers.consumer import Consumer, Partitions, Record
+from consumers.batch import Batch, Read
+from consumers.consumer import Consumer, Partitions
+from consumers.decoding import Decoder
 from consumers.fates import Fenced, PostgresUnavailable
 from consumers.oldest import Oldest
-from consumers.rows import staged_row
 from consumers.write import count_future_events
 from consumers.writer import (
     Check,
@@ -37,8 +35,7 @@ from consumers.writer import (
     Writer,
     Written,
 )
-from schemas.codec import decode
-from schemas.event import MICROSECONDS, RANK
+from schemas.event import MICROSECONDS
 
 log = structlog.get_logger()
 
@@ -59,7 +56,7 @@ class Pipeline:
         self._health = health
         self._postgres = health.dependency("postgres", needed=False)
         self._batch = Batch()
-        self._topic_ids: dict[int, UUID] = {}
+        self._decoder = Decoder()
         self._under_way = 0
         self._placing = False
         self._drain_s = _DRAIN_S
@@ -88,7 +85,7 @@ class Pipeline:
 
     def drain(self, consumer: Consumer, partitions: Partitions) -> None:
         """Before these partitions go: drop what is not on its way, wait for what is, commit."""
-        self._batch = _without(self._batch, partitions)
+        self._batch = self._batch.without(partitions)
         deadline_s = self._clock.monotonic_s() + self._drain_s
         while self._under_way and (left_s := deadline_s - self._clock.monotonic_s()) > 0:
             self._handle(self._writer.results(min(left_s, 0.1)), consumer)
@@ -97,7 +94,7 @@ class Pipeline:
 
     def forget(self, partitions: Partitions) -> None:
         """Drop what was read of these partitions and is not on its way."""
-        self._batch = _without(self._batch, partitions)
+        self._batch = self._batch.without(partitions)
         for partition in partitions:
             self.committed.pop(partition, None)
 
@@ -111,7 +108,7 @@ class Pipeline:
         records = consumer.read(room, self._settings.batch_ms / 1000)
         if records:
             begun = perf_counter()
-            reads = _decode_into(self._batch, records, self._topic_ids)
+            reads = self._decoder.add(self._batch, records)
             self._oldest.read(reads)
             self._count(reads)
             metrics.SINK_BATCH.labels(stage="decode").observe(perf_counter() - begun)
@@ -161,7 +158,7 @@ class Pipeline:
                 case Placed(positions):
                     self._placing = False
                     self._postgres.succeeded()
-                    self._topic_ids.update({p: at.topic_id for p, at in positions.items()})
+                    self._decoder.place(positions)
                     consumer.place({p: at.begin for p, at in positions.items()})
                     self._note(consumer, {p: at.begin for p, at in positions.items()})
                 case Written(next_offsets):
@@ -218,35 +215,3 @@ class Pipeline:
         ages = [(now_us - read.event.received_at) / MICROSECONDS for read in reads]
         metrics.EVENT_AGE.labels("read").observe(ages)
         metrics.SINK_FUTURE_EVENTS.inc(count_future_events(reads))
-
-
-def _decode_into(batch: Batch, records: Sequence[Record], topic_ids: Mapping[int, UUID]) -> list[Read]:
-    """Add records to the batch, those that can't be decoded with their bytes; returns the decoded ones."""
-    reads: list[Read] = []
-    seen: dict[int, tuple[int, int, int]] = {}  # of each partition: first expected offset, end, records
-    for partition, expected, offset, message in records:
-        value = message.value()
-        try:
-            event = decode(value)
-            row = staged_row(event, (topic_ids[partition], partition, offset)) if event.type in RANK else None
-            reads.append(Read(event, partition, offset, row))
-        except Poison as poison:
-            batch.poison.append(undecodable(partition, offset, message, poison))
-        batch.size_bytes += len(value) if value is not None else 0
-        begin, _, count = seen.get(partition, (expected, 0, 0))
-        seen[partition] = begin, offset + 1, count + 1
-    for partition, (begin, end, count) in seen.items():
-        span = batch.spans.get(partition, Span(begin, begin, 0))
-        batch.spans[partition] = Span(span.begin, end, span.records + count)
-    batch.reads += reads
-    return reads
-
-
-def _without(batch: Batch, partitions: Partitions) -> Batch:
-    kept = Batch(
-        spans={partition: span for partition, span in batch.spans.items() if partition not in partitions},
-        reads=[read for read in batch.reads if read.partition not in partitions],
-        poison=[record for record in batch.poison if record.partition not in partitions],
-    )
-    kept.size_bytes = batch.size_bytes if kept.spans else 0  # an upper bound will do: it only ends the batch
-    return kept

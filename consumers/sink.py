@@ -24,11 +24,14 @@ from config.migrations.check import check_database
 from config.settings import Settings
 from config.sidecar import Sidecar
 from consumers import statements
+from consumers.apply import Apply
 from consumers.breaker import Circuit
 from consumers.consumer import Consumer
 from consumers.dead_letters import MAX_MESSAGE_BYTES, DeadLetters
+from consumers.isolate import Isolate
 from consumers.lag import Lag
 from consumers.offsets import Offsets
+from consumers.pieces import Pace
 from consumers.pipeline import Pipeline
 from consumers.positions import Positions
 from consumers.write import Write
@@ -151,15 +154,15 @@ def _writer(settings: Settings, pool: ConnectionPool, admin: AdminClient, clock:
         )
     )
     return Writer(
-        write=Write(
-            pool,
-            Offsets(topic, group),
-            timeouts,
+        apply=Apply(
+            write=Write(pool, Offsets(topic, group), timeouts),
+            isolate=Isolate(pool, timeouts),
+            dead_letters=DeadLetters(
+                producer, topic=settings.kafka.dead_letters_topic, origin_topic=topic, clock=clock
+            ),
+            pace=Pace(settings.sink.batch_rows),
         ),
         positions=Positions(pool, admin, topic, group, timeouts),
-        dead_letters=DeadLetters(
-            producer, topic=settings.kafka.dead_letters_topic, origin_topic=topic, clock=clock
-        ),
         circuit=Circuit(failures=settings.breaker.failures, reset_s=settings.breaker.reset_s, clock=clock),
         clock=clock,
     )

@@ -28,6 +28,9 @@ UPSERT_AND_TELL: Final = sql.SQL(
 ).format(UPSERT_SESSIONS)
 """The same, and how many rows were new and how many were replaced: a tenth dearer, so only where needed."""
 COUNT_UNWRITTEN: Final = _load("count_unwritten")
+MARK_STAGED: Final = _load("mark_staged")
+UNSTAGE_MARKED: Final = _load("unstage_marked")
+CHECK_NOW: Final = _load("check_now")
 ADVANCE_OFFSETS: Final = _load("advance_offsets")
 COPY_STAGE: Final = sql.SQL("COPY stage ({}) FROM STDIN (FORMAT BINARY)").format(
     sql.SQL(", ").join(map(sql.Identifier, COLUMNS))

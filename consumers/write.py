@@ -46,6 +46,7 @@ class Write:
 
         Raises:
             PostgresUnavailable: Nothing was applied, or COMMIT's answer was lost: the table knows.
+            Poison: Postgres rejects a row; nothing was applied, and which one it is is to be found.
             Fenced: Somebody else has moved one of the partitions on; nothing was applied.
             TryAgain: A race was lost; nothing was applied.
         """
@@ -66,7 +67,7 @@ class Write:
         topic_ids = {partition: position.topic_id for partition, position in positions.items()}
         connection.execute(statements.SET_TIMEOUTS, self._timeouts)
         once, several = _by_key(batch.reads, tally)
-        states = _states(connection, several)
+        states = read_states(connection, several)
         folded = _fold_all(several, states, tally)
         _copy(connection, once, folded, topic_ids)
         self._offsets.fence(connection, {partition: positions[partition] for partition in batch.spans})
@@ -101,7 +102,7 @@ def _keys_of(groups: Groups) -> dict[str, list[str | None]]:
     }
 
 
-def _states(connection: Connection[Any], groups: Groups) -> dict[int, tuple[Place, State]]:
+def read_states(connection: Connection[Any], groups: Groups) -> dict[int, tuple[Place, State]]:
     """The rows of these groups' sessions, by the group's number from 1; those that there are."""
     if not groups:
         return {}
@@ -152,9 +153,9 @@ def _copy(
     begun = perf_counter()
     with connection.cursor().copy(statements.COPY_STAGE) as copy:
         copy.set_types(_TYPES)
-        for event, partition, offset, row in once:
+        for event, partition, offset, row, _message in once:
             copy.write_row(row or staged_row(event, (topic_ids[partition], partition, offset)))
-        for (event, partition, offset, _row), one, _ in folded:
+        for (event, partition, offset, _row, _message), one, _ in folded:
             copy.write_row(staged_row(event, (topic_ids[partition], partition, offset), one.written))
     metrics.SINK_BATCH.labels(stage="copy").observe(perf_counter() - begun)
 

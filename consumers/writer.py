@@ -10,23 +10,21 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from random import uniform
 from threading import Event, Thread
-from time import perf_counter
 from typing import Final, NamedTuple
 
-import stamina
 import structlog
 
 from config import metrics
 from config.clock import Clock
 from config.errors import Unavailable
+from consumers.apply import Apply
 from consumers.batch import Batch
 from consumers.breaker import Circuit
-from consumers.dead_letters import DeadLetters
-from consumers.fates import Fenced, PostgresUnavailable, TryAgain
+from consumers.fates import Fenced, PostgresUnavailable
 from consumers.offsets import gaps_in
 from consumers.outcome import Outcome
 from consumers.positions import Position, Positions, Row
-from consumers.write import Tally, Write
+from consumers.write import Tally
 from schemas.event import MICROSECONDS
 
 log = structlog.get_logger()
@@ -87,11 +85,9 @@ Result = Placed | Written | Dropped | Failed | Crashed | Checked
 class Writer:
     """Owns the writing thread; `submit` and `results` are for the polling thread."""
 
-    def __init__(
-        self, *, write: Write, positions: Positions, dead_letters: DeadLetters, circuit: Circuit, clock: Clock
-    ) -> None:
-        self._write, self._read_positions = write, positions
-        self._dead_letters, self._circuit, self._clock = dead_letters, circuit, clock
+    def __init__(self, *, apply: Apply, positions: Positions, circuit: Circuit, clock: Clock) -> None:
+        self._apply, self._read_positions = apply, positions
+        self._circuit, self._clock = circuit, clock
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._results: SimpleQueue[Result] = SimpleQueue()
         self._positions: dict[int, Position] = {}
@@ -175,28 +171,14 @@ class Writer:
     def _write_batch(self, batch: Batch) -> Written | Dropped:
         if any(not self._continues(partition, span.begin) for partition, span in batch.spans.items()):
             return Dropped()
-        if batch.poison:
-            begun = perf_counter()
-            topic_ids = {partition: self._positions[partition].topic_id for partition in batch.spans}
-            self._dead_letters.park(batch.poison, topic_ids)
-            metrics.SINK_BATCH.labels(stage="park").observe(perf_counter() - begun)
-        tally = self._circuit.call(partial(self._apply, batch))
+        self._apply.park(batch.poison, self._positions)
+        self._circuit.call(partial(self._apply, batch, self._positions, self._settle))
         self._failures = 0
-        self._settle(batch, tally)
         return Written({partition: span.end for partition, span in batch.spans.items()})
 
     def _continues(self, partition: int, begin: int) -> bool:
         position = self._positions.get(partition)
         return position is not None and position.begin == begin
-
-    def _apply(self, batch: Batch) -> Tally:
-        try:
-            for attempt in stamina.retry_context(on=TryAgain, attempts=5, timeout=20, wait_initial=0.02):
-                with attempt:
-                    return self._write(batch, self._positions)
-        except TryAgain as error:
-            raise PostgresUnavailable(f"the same race was lost again and again: {error}") from error
-        raise AssertionError("a retry context ends by returning or raising")
 
     def _settle(self, batch: Batch, tally: Tally) -> None:
         """After COMMIT: move the positions on and count."""

@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import Uuid
 
 from config.errors import Poison
-from consumers.batch import Batch, Read, Span, Undecodable
+from consumers.batch import Batch, Read, Span, Unstorable
 from consumers.offsets import gaps_in
 from consumers.positions import Log, Position, Row, _as_uuid, place
 from tests.events import made
@@ -74,5 +74,5 @@ def test_kafkas_topic_id_is_the_same_number(number: int) -> None:
 
 def test_a_batch_counts_records_of_every_kind() -> None:
     assert Batch().rows == 0
-    lost = Undecodable(0, 1, None, None, [], Poison("not_framed", "empty"))
+    lost = Unstorable(0, 1, None, None, [], Poison("not_framed", "empty"))
     assert Batch(reads=[Read(made(), 0, 0)], poison=[lost, lost]).rows == 3

@@ -1,0 +1,93 @@
+"""A batch's way into Postgres: set aside what can't be stored, halve what takes too long, repeat lost races.
+
+Each dead letter is acknowledged by Kafka before the offset of its record moves. What goes well costs
+nothing here: one transaction, as `write.py` makes it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
+from typing import TypeVar
+
+import stamina
+
+from config import metrics
+from config.errors import Poison
+from consumers.batch import Batch, Unstorable
+from consumers.dead_letters import DeadLetters
+from consumers.fates import PostgresUnavailable, TookTooLong, TryAgain
+from consumers.isolate import Isolate
+from consumers.pieces import Pace
+from consumers.positions import Position
+from consumers.write import Tally, Write
+
+T = TypeVar("T")
+Settle = Callable[[Batch, Tally], None]
+"""Told of each piece after its COMMIT: positions move on."""
+
+
+class Apply:
+    """Applies batches, in as many transactions as it takes; used by the writing thread alone."""
+
+    def __init__(self, *, write: Write, isolate: Isolate, dead_letters: DeadLetters, pace: Pace) -> None:
+        self._write, self._isolate = write, isolate
+        self._dead_letters, self._pace = dead_letters, pace
+
+    def park(self, records: Sequence[Unstorable], positions: Mapping[int, Position]) -> None:
+        """See these records safe in the dead-letter topic.
+
+        Raises:
+            KafkaUnavailable: Not all were acknowledged in time; no offset may move.
+        """
+        if not records:
+            return
+        begun = perf_counter()
+        topic_ids = {record.partition: positions[record.partition].topic_id for record in records}
+        self._dead_letters.park(records, topic_ids)
+        metrics.SINK_BATCH.labels(stage="park").observe(perf_counter() - begun)
+
+    def __call__(self, batch: Batch, positions: Mapping[int, Position], settle: Settle) -> None:
+        """Apply a batch that begins at these positions and whose poison is parked.
+
+        What is committed when this raises was settled piece by piece; the table knows it too.
+
+        Raises:
+            PostgresUnavailable: Nothing more can be written now; also where one row alone takes too long.
+            KafkaUnavailable: What Postgres rejects could not be parked.
+            Fenced: Somebody else has moved one of the partitions on.
+        """
+        waiting = [batch]
+        while waiting:
+            piece, *rest = self._pace.cut(waiting.pop())
+            waiting += reversed(rest)
+            try:
+                tally = self._applied(piece, positions)
+            except TookTooLong:
+                if piece.rows <= 1:
+                    raise
+                self._pace.took_too_long(piece.rows)
+                waiting.append(piece)
+                continue
+            self._pace.went_well()
+            settle(piece, tally)
+
+    def _applied(self, piece: Batch, positions: Mapping[int, Position]) -> Tally:
+        """Write the piece, without what Postgres rejects of it."""
+        while True:
+            try:
+                return _tried_again(lambda: self._write(piece, positions))
+            except Poison as rejected:
+                found = _tried_again(lambda: self._isolate(piece, positions))
+                if not found:
+                    raise RuntimeError("Postgres rejects a batch, and no record of it") from rejected
+            piece.set_aside(found)
+            self.park(found, positions)
+
+
+def _tried_again(work: Callable[[], T]) -> T:
+    try:
+        for attempt in stamina.retry_context(on=TryAgain, attempts=5, timeout=20, wait_initial=0.02):
+            with attempt:
+                return work()
+    except TryAgain as error:
+        raise PostgresUnavailable(f"the same race was lost again and again: {error}") from error
+    raise AssertionError("a retry context ends by returning or raising")

@@ -1,0 +1,120 @@
+"""Batches straight into a real Postgres, without a consumer: what is applied, parked and refused."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from confluent_kafka import Message, Producer
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+
+from config.clock import SystemClock
+from consumers import statements
+from consumers.apply import Apply
+from consumers.batch import Batch, Read, Span
+from consumers.dead_letters import DeadLetters
+from consumers.isolate import Isolate
+from consumers.offsets import Offsets
+from consumers.pieces import Pace
+from consumers.positions import Position, Row
+from consumers.write import Tally, Write
+from schemas.codec import encode
+from schemas.event import SessionEvent
+
+TOPIC_ID = UUID(int=7)
+BATCH_ROWS = 10_000
+
+
+class Applying:
+    """One partition of one group, from offset 0 on."""
+
+    def __init__(self, pool: ConnectionPool, kafka: str, topic: str, timeout_s: float) -> None:
+        timeouts = statements.timeouts(statement_timeout_s=timeout_s, lock_timeout_s=timeout_s / 2)
+        self.pool, self.next = pool, 0
+        self.apply = Apply(
+            write=Write(pool, Offsets("topic", "group"), timeouts),
+            isolate=Isolate(pool, timeouts),
+            dead_letters=DeadLetters(
+                Producer({"bootstrap.servers": kafka}),
+                topic=f"{topic}.dlq",
+                origin_topic=topic,
+                clock=SystemClock(),
+            ),
+            pace=Pace(BATCH_ROWS),
+        )
+        self.settled: list[int] = []
+        """Rows of each transaction."""
+        self._row: Row | None = None
+
+    def batch(self, events: Sequence[SessionEvent]) -> Batch:
+        """These events as the next records of the log."""
+        begin = self.next
+        self.next += len(events)
+        reads = [
+            Read(event, 0, offset, None, Message(value=encode(event), key=b"u-1", headers=[("a", b"b")]))
+            for offset, event in enumerate(events, begin)
+        ]
+        return Batch(spans={0: Span(begin, self.next, len(events))}, reads=reads)
+
+    def __call__(self, events: Sequence[SessionEvent]) -> dict[str, int]:
+        """Apply them as one batch; returns the sums of all outcomes so far."""
+        batch = self.batch(events)
+        begin = batch.spans[0].begin
+        positions = {0: Position(topic_id=TOPIC_ID, row=self._row, begin=begin, first=0)}
+
+        def settle(piece: Batch, _: Tally) -> None:
+            end = piece.spans[0].end
+            self.settled.append(piece.rows)
+            self._row = Row(TOPIC_ID, end)
+            positions[0] = Position(topic_id=TOPIC_ID, row=self._row, begin=end, first=0)
+
+        self.apply(batch, positions, settle)
+        return self.sums()
+
+    def sums(self) -> dict[str, int]:
+        """Outcomes as the table has them, those that are not 0; they add up."""
+        names = ("written", "duplicate", "stale", "passed", "parked")
+        found = self.query(f"SELECT next_offset, {', '.join(names)} FROM consumer_offsets")
+        next_offset, *sums = found[0] if found else (0, *(0 for _ in names))
+        assert next_offset == sum(sums)
+        return {name: count for name, count in zip(names, sums, strict=True) if count}
+
+    def query(self, statement: str) -> list[Any]:
+        """Ask the database, or tell it something."""
+        with self.pool.connection() as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def count_upserts(self) -> None:
+        """From now on, count every upsert, those included that are rolled back."""
+        self.query("CREATE SEQUENCE upserts")
+        self.query(
+            "CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN PERFORM nextval('upserts'); RETURN NULL; END $$"
+        )
+        self.query(
+            "CREATE TRIGGER noted BEFORE INSERT ON sessions FOR EACH STATEMENT EXECUTE FUNCTION note()"
+        )
+
+    def upserts(self) -> int:
+        """How many there were."""
+        return int(self.query("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM upserts")[0][0])
+
+
+@contextmanager
+def applying(database_url: str, kafka: str, topic: str, *, timeout_s: float = 30) -> Iterator[Applying]:
+    """Apply batches to this database, with this time-out of statements."""
+
+    def prepare(connection: Connection[Any]) -> None:
+        connection.execute(statements.CREATE_STAGE)
+        connection.commit()
+
+    with ConnectionPool(database_url, min_size=1, max_size=2, configure=prepare, open=True) as pool:
+        yield Applying(pool, kafka, topic, timeout_s)
+
+
+def rows(of: Applying) -> dict[str, tuple[str, list[str]]]:
+    """Winner and remembered ids by session."""
+    told = of.query("SELECT session_id, event_id::text, applied_event_ids::text[] FROM sessions")
+    return {session: (winner, ids) for session, winner, ids in told}
