@@ -138,6 +138,10 @@ SINK_FUTURE_EVENTS = _counter(
     "sink_future_events_total",
     "Events that claim to have occurred over 24 h after their arrival; ordered as if they told no time.",
 )
+SINK_STORM = _gauge(
+    "sink_storm_ratio",
+    "Poison among the last SINK__STORM_WINDOW records. Above 0.5 the sink stops: read the dead letters.",
+)
 BREAKER_STATE = _gauge("breaker_state", "0 closed, 1 half-open, 2 open: this stage pauses.", "name")
 BREAKER_TRANSITIONS = _counter("breaker_transitions_total", "Changes of a breaker's state.", "name", "to")
 DB_POOL_SIZE = _gauge("db_pool_size", "Connections in the pool.")

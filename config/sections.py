@@ -197,6 +197,10 @@ class SinkSettings(Section):
         default=20,
         description="Milliseconds that a poll waits; what came is written at once if Postgres is idle.",
     )
+    storm_window: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=1000,
+        description="Last records that are judged: the sink stops when over half of so many are poison.",
+    )
     topic_check_s: Positive = Field(
         default=30, description="Seconds between looks whether the topic was recreated."
     )

@@ -18,6 +18,7 @@ from consumers.fates import PostgresUnavailable, TookTooLong, TryAgain
 from consumers.isolate import Isolate
 from consumers.pieces import Pace
 from consumers.positions import Position
+from consumers.storm import Storm
 from consumers.write import Tally, Write
 
 T = TypeVar("T")
@@ -28,16 +29,15 @@ Settle = Callable[[Batch, Tally], None]
 class Apply:
     """Applies batches, in as many transactions as it takes; used by the writing thread alone."""
 
-    def __init__(self, *, write: Write, isolate: Isolate, dead_letters: DeadLetters, pace: Pace) -> None:
+    def __init__(
+        self, *, write: Write, isolate: Isolate, dead_letters: DeadLetters, storm: Storm, pace: Pace
+    ) -> None:
         self._write, self._isolate = write, isolate
-        self._dead_letters, self._pace = dead_letters, pace
+        self._dead_letters, self._storm, self._pace = dead_letters, storm, pace
 
-    def park(self, records: Sequence[Unstorable], positions: Mapping[int, Position]) -> None:
-        """See these records safe in the dead-letter topic.
-
-        Raises:
-            KafkaUnavailable: Not all were acknowledged in time; no offset may move.
-        """
+    def _park(self, batch: Batch, records: Sequence[Unstorable], positions: Mapping[int, Position]) -> None:
+        """See these records of the batch safe in the dead-letter topic, unless it is a storm."""
+        self._storm.check(batch)
         if not records:
             return
         begun = perf_counter()
@@ -46,15 +46,17 @@ class Apply:
         metrics.SINK_BATCH.labels(stage="park").observe(perf_counter() - begun)
 
     def __call__(self, batch: Batch, positions: Mapping[int, Position], settle: Settle) -> None:
-        """Apply a batch that begins at these positions and whose poison is parked.
+        """Apply a batch that begins at these positions.
 
         What is committed when this raises was settled piece by piece; the table knows it too.
 
         Raises:
             PostgresUnavailable: Nothing more can be written now; also where one row alone takes too long.
-            KafkaUnavailable: What Postgres rejects could not be parked.
+            KafkaUnavailable: Poison could not be parked.
             Fenced: Somebody else has moved one of the partitions on.
+            StoppedForSafety: There is too much poison; the batch's was not parked.
         """
+        self._park(batch, batch.poison, positions)
         waiting = [batch]
         while waiting:
             piece, *rest = self._pace.cut(waiting.pop())
@@ -68,6 +70,7 @@ class Apply:
                 waiting.append(piece)
                 continue
             self._pace.went_well()
+            self._storm.settle(piece)
             settle(piece, tally)
 
     def _applied(self, piece: Batch, positions: Mapping[int, Position]) -> Tally:
@@ -80,7 +83,7 @@ class Apply:
                 if not found:
                     raise RuntimeError("Postgres rejects a batch, and no record of it") from rejected
             piece.set_aside(found)
-            self.park(found, positions)
+            self._park(piece, found, positions)
 
 
 def _tried_again(work: Callable[[], T]) -> T:

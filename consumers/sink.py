@@ -34,6 +34,7 @@ from consumers.offsets import Offsets
 from consumers.pieces import Pace
 from consumers.pipeline import Pipeline
 from consumers.positions import Positions
+from consumers.storm import Storm
 from consumers.write import Write
 from consumers.writer import Writer
 
@@ -45,8 +46,12 @@ _LEAVE_S: Final = 4.0
 _CLOSE_S: Final = 1.0
 
 
-def run(settings: Settings) -> None:
+def run(settings: Settings, *, accept_poison: int = 0) -> None:
     """Run the sink until SIGTERM or SIGINT; returns after leaving the group.
+
+    Args:
+        settings: All of them.
+        accept_poison: So many poison records are parked before a storm of them is judged.
 
     Raises:
         SettingsError: The sidecar's port is taken, or the database is not the one this version needs.
@@ -63,7 +68,7 @@ def run(settings: Settings) -> None:
         pool.open()
         stack.callback(pool.close, _CLOSE_S)
         admin = AdminClient(client_options(settings.kafka))
-        writer = _writer(settings, pool, admin, clock)
+        writer = _writer(settings, pool, admin, clock, accept_poison)
         pipeline = Pipeline(writer, settings.sink, health, clock)
         lag = Lag(settings.kafka.events_topic, pipeline.committed)
         options = consumer_options(settings, health.dependency("kafka", needed=True), lag)
@@ -142,7 +147,9 @@ def consumer_options(settings: Settings, kafka: Dependency, lag: Lag) -> dict[st
     return client_options(settings.kafka, **options)
 
 
-def _writer(settings: Settings, pool: ConnectionPool, admin: AdminClient, clock: SystemClock) -> Writer:
+def _writer(
+    settings: Settings, pool: ConnectionPool, admin: AdminClient, clock: SystemClock, accept_poison: int
+) -> Writer:
     topic, group = settings.kafka.events_topic, settings.sink.group_id
     timeouts = statements.timeouts(
         statement_timeout_s=settings.db.statement_timeout_s, lock_timeout_s=settings.db.lock_timeout_s
@@ -160,6 +167,7 @@ def _writer(settings: Settings, pool: ConnectionPool, admin: AdminClient, clock:
             dead_letters=DeadLetters(
                 producer, topic=settings.kafka.dead_letters_topic, origin_topic=topic, clock=clock
             ),
+            storm=Storm(settings.sink.storm_window, accept_poison),
             pace=Pace(settings.sink.batch_rows),
         ),
         positions=Positions(pool, admin, topic, group, timeouts),

@@ -171,7 +171,6 @@ class Writer:
     def _write_batch(self, batch: Batch) -> Written | Dropped:
         if any(not self._continues(partition, span.begin) for partition, span in batch.spans.items()):
             return Dropped()
-        self._apply.park(batch.poison, self._positions)
         self._circuit.call(partial(self._apply, batch, self._positions, self._settle))
         self._failures = 0
         return Written({partition: span.end for partition, span in batch.spans.items()})

@@ -18,6 +18,7 @@ from consumers.isolate import Isolate
 from consumers.offsets import Offsets
 from consumers.pieces import Pace
 from consumers.positions import Position, Row
+from consumers.storm import Storm
 from consumers.write import Tally, Write
 from schemas.codec import encode
 from schemas.event import SessionEvent
@@ -41,6 +42,7 @@ class Applying:
                 origin_topic=topic,
                 clock=SystemClock(),
             ),
+            storm=Storm(1_000, accepted=1_000_000),
             pace=Pace(BATCH_ROWS),
         )
         self.settled: list[int] = []

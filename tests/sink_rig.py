@@ -49,7 +49,7 @@ class SinkRig:
                 sink.wait(10)
         self._table.close()
 
-    def start(self, **settings: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
         """Start a sink with these settings over quick ones for tests."""
         environment = {
             **os.environ,
@@ -71,7 +71,7 @@ class SinkRig:
         }
         log = (self._logs / f"sink-{len(self._sinks)}.log").open("wb")
         with log:
-            command = [sys.executable, "-m", "session_relay.cli", "sink"]
+            command = [sys.executable, "-m", "session_relay.cli", "sink", *arguments]
             sink = subprocess.Popen(command, env=environment, stderr=log, stdout=log)
         self._sinks.append(sink)
         return sink
@@ -100,8 +100,9 @@ class SinkRig:
         return count
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
-        """Ask the table."""
-        return self._table.execute(statement.encode()).fetchall()
+        """Ask the table, or tell it something."""
+        cursor = self._table.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []
 
     def done(self) -> int:
         """Records that the table has accounted for."""
