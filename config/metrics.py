@@ -111,9 +111,7 @@ EVENT_AGE: Final = BatchHistogram(
     registry=REGISTRY,
 )
 
-SINK_RECORDS = _counter(
-    "sink_records_total", "Records by outcome. Parked: read session.events.dlq.", "outcome"
-)
+SINK_RECORDS = _counter("sink_records_total", "Records by outcome. Parked: see dead_letters_open.", "outcome")
 SINK_BATCH = Histogram(
     "sink_batch_seconds",
     "Time per batch by stage: decode, park, copy, apply (with copy), commit, isolate. Slow apply: Postgres.",
@@ -141,6 +139,10 @@ SINK_FUTURE_EVENTS = _counter(
 SINK_STORM = _gauge(
     "sink_storm_ratio",
     "Poison among the last SINK__STORM_WINDOW records. Above 0.5 the sink stops: read the dead letters.",
+)
+DEAD_LETTERS_OPEN = _gauge(
+    "dead_letters_open",
+    "Dead letters that nobody has dealt with, the same from each sink: see that table.",
 )
 BREAKER_STATE = _gauge("breaker_state", "0 closed, 1 half-open, 2 open: this stage pauses.", "name")
 BREAKER_TRANSITIONS = _counter("breaker_transitions_total", "Changes of a breaker's state.", "name", "to")

@@ -201,6 +201,9 @@ class SinkSettings(Section):
         default=1000,
         description="Last records that are judged: the sink stops when over half of so many are poison.",
     )
+    dead_letters_keep_days: Annotated[int, Field(ge=1, le=36_500)] = Field(
+        default=90, description="Days after which a redriven or discarded dead letter is removed."
+    )
     topic_check_s: Positive = Field(
         default=30, description="Seconds between looks whether the topic was recreated."
     )

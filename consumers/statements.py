@@ -5,6 +5,7 @@ from typing import Final
 
 from psycopg import sql
 
+from consumers.letters import Letter
 from consumers.rows import COLUMNS
 
 
@@ -31,9 +32,17 @@ COUNT_UNWRITTEN: Final = _load("count_unwritten")
 MARK_STAGED: Final = _load("mark_staged")
 UNSTAGE_MARKED: Final = _load("unstage_marked")
 CHECK_NOW: Final = _load("check_now")
+CREATE_LETTER_STAGE: Final = _load("create_letter_stage")
+INSERT_LETTERS: Final = _load("insert_letters")
+COUNT_OPEN_LETTERS: Final = _load("count_open_letters")
+PURGE_LETTERS: Final = _load("purge_letters")
 ADVANCE_OFFSETS: Final = _load("advance_offsets")
 COPY_STAGE: Final = sql.SQL("COPY stage ({}) FROM STDIN (FORMAT BINARY)").format(
     sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
+)
+
+COPY_LETTER_STAGE: Final = sql.SQL("COPY letter_stage ({}) FROM STDIN (FORMAT BINARY)").format(
+    sql.SQL(", ").join(map(sql.Identifier, Letter._fields))
 )
 
 

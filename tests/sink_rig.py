@@ -107,7 +107,10 @@ class SinkRig:
     def done(self) -> int:
         """Records that the table has accounted for."""
         return int(
-            self.query("SELECT coalesce(sum(next_offset - first_offset), 0) FROM consumer_offsets")[0][0]
+            self.query(
+                "SELECT coalesce(sum(next_offset - first_offset), 0) FROM consumer_offsets"
+                f" WHERE topic = '{self.topic}'"
+            )[0][0]
         )
 
     def wait_until_done(self, count: int, within_s: float = 30.0) -> None:
@@ -116,7 +119,7 @@ class SinkRig:
 
     def sums(self) -> dict[str, int]:
         """Outcomes over all partitions."""
-        return dict(zip(OUTCOMES, self.query(_SUMS)[0], strict=True))
+        return dict(zip(OUTCOMES, self.query(f"{_SUMS} WHERE topic = '{self.topic}'")[0], strict=True))
 
     def assert_accounted(self) -> None:
         """Every partition: the sum of outcomes is what the offsets moved by, less the gaps."""

@@ -65,7 +65,7 @@ def test_a_record_that_cannot_be_decoded_is_parked_and_its_neighbours_are_writte
     assert headers["dlq-reason"] == "unknown_schema"
     assert (headers["dlq-stage"], headers["dlq-origin-topic"]) == ("sink", rig.topic)
     assert (headers["dlq-origin-offset"], headers["dlq-redrives"]) == ("3", "0")
-    topic_id = rig.query("SELECT DISTINCT topic_id::text FROM consumer_offsets")
+    topic_id = rig.query(f"SELECT DISTINCT topic_id::text FROM consumer_offsets WHERE topic = '{rig.topic}'")
     assert topic_id == [(headers["dlq-origin-topic-id"],)]
 
 

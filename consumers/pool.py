@@ -1,0 +1,67 @@
+"""The sink's connections: checked, replaced in time, and each with its staging tables."""
+
+from typing import Any
+
+from psycopg import Connection
+from psycopg.types.string import BytesBinaryDumper
+from psycopg_pool import ConnectionPool
+
+from config import metrics
+from config.errors import SettingsError
+from config.sections import DbSettings
+from consumers import statements
+
+
+def database_url(db: DbSettings) -> str:
+    """Where the database is.
+
+    Raises:
+        SettingsError: Nobody said so.
+    """
+    if db.url is None:
+        raise SettingsError("DATABASE_URL: required by the sink")
+    return db.url.get_secret_value()
+
+
+def pool_of(db: DbSettings) -> ConnectionPool:
+    """A pool that is still to be opened."""
+    return ConnectionPool(
+        database_url(db),
+        kwargs={
+            "connect_timeout": db.connect_timeout_s,
+            "application_name": "session-relay sink",
+            # A server that vanishes is noticed in about 30 s; `set_session` says the same to the server.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 4,
+            "tcp_user_timeout": 30_000,
+        },
+        min_size=db.pool_min,
+        max_size=db.pool_max,
+        timeout=db.pool_timeout_s,
+        max_lifetime=db.max_lifetime_s,
+        check=ConnectionPool.check_connection,
+        configure=prepare,
+        open=False,
+        name="sink",
+    )
+
+
+def prepare(connection: Connection[Any]) -> None:
+    """Make a new connection ready for batches and dead letters."""
+    # else COPY takes the DB-API's dumper for bytea, which is written in Python and costs as much as the rest
+    connection.adapters.register_dumper(bytes, BytesBinaryDumper)
+    connection.execute(statements.SET_SESSION)
+    connection.execute(statements.CREATE_STAGE)
+    connection.execute(statements.CREATE_LETTER_STAGE)
+    connection.commit()
+
+
+def sample(pool: ConnectionPool) -> None:
+    """Set the gauges that are the pool's."""
+    told = pool.get_stats()
+    size, available = told.get("pool_size", 0), told.get("pool_available", 0)
+    metrics.DB_POOL_SIZE.set(size)
+    metrics.DB_POOL_AVAILABLE.set(available)
+    metrics.DB_POOL_IN_USE.set(size - available)
+    metrics.DB_POOL_WAITING.set(told.get("requests_waiting", 0))

@@ -1,0 +1,110 @@
+"""The dead-letter topic into `dead_letters`: one transaction a read, under the same fence as events.
+
+Nothing is decoded and nothing is parked here, and no storm is judged: this is the end of the line.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from confluent_kafka import Message
+from psycopg import Connection
+from psycopg_pool import ConnectionPool
+
+from consumers import statements
+from consumers.batch import Headers, Span
+from consumers.consumer import Record
+from consumers.fates import postgres_errors
+from consumers.letters import TYPES, Letter, Origin, Told, letter_of
+from consumers.offsets import Offsets
+from consumers.outcome import Outcome
+from consumers.positions import Position
+
+_NO_TIMESTAMP: Final = 0
+
+
+class Letters(NamedTuple):
+    """Dead letters that were read, and the offsets that they cover."""
+
+    letters: Sequence[Letter]
+    spans: Mapping[int, Span]
+
+
+def letters_of(records: Sequence[Record], topic: str, positions: Mapping[int, Position]) -> Letters:
+    """The rows of what was read of the topic."""
+    letters: list[Letter] = []
+    spans: dict[int, Span] = {}
+    for partition, expected, offset, message in records:
+        at = Origin(topic, positions[partition].topic_id, partition, offset)
+        letters.append(letter_of(told(message), at))
+        span = spans.get(partition, Span(expected, expected, 0))
+        spans[partition] = Span(span.begin, offset + 1, span.records + 1)
+    return Letters(letters, spans)
+
+
+def told(message: Message) -> Told:
+    """What a message says; headers whose names are no text are left out, all of them."""
+    try:
+        headers: Headers = list(message.headers() or [])  # type: ignore[arg-type]
+    except UnicodeDecodeError:
+        headers = []
+    kind, timestamp_ms = message.timestamp()
+    return Told(message.key(), message.value(), headers, timestamp_ms if kind else _NO_TIMESTAMP)
+
+
+class Project:
+    """Writes dead letters; every call is one transaction on a pooled connection.
+
+    Args:
+        pool: The connections.
+        offsets: The fence of the dead-letter topic.
+        timeouts: Of statements and locks.
+        keep_days: Days after which closed dead letters are removed.
+    """
+
+    def __init__(
+        self, pool: ConnectionPool, offsets: Offsets, timeouts: Mapping[str, str], keep_days: int
+    ) -> None:
+        self._pool, self._offsets, self._timeouts = pool, offsets, timeouts
+        self._keep_days = keep_days
+
+    def __call__(self, read: Letters, positions: Mapping[int, Position]) -> None:
+        """Add what is not there yet, and move the offsets; all or nothing.
+
+        Raises:
+            PostgresUnavailable: Nothing was written, or COMMIT's answer was lost: the table knows.
+            Fenced: Somebody else has moved one of the partitions on; nothing was written.
+        """
+        with postgres_errors(), self._pool.connection() as connection:
+            self._apply(connection, read, positions)
+
+    def open(self) -> int:
+        """How many dead letters are open."""
+        with postgres_errors(), self._pool.connection() as connection:
+            row = connection.execute(statements.COUNT_OPEN_LETTERS).fetchone()
+        return int(row[0]) if row else 0
+
+    def purge(self) -> int:
+        """Remove some that were closed long ago; returns how many."""
+        with postgres_errors(), self._pool.connection() as connection:
+            connection.execute(statements.SET_TIMEOUTS, self._timeouts)
+            return connection.execute(statements.PURGE_LETTERS, {"keep_days": self._keep_days}).rowcount
+
+    def _apply(self, connection: Connection[Any], read: Letters, positions: Mapping[int, Position]) -> None:
+        connection.execute(statements.SET_TIMEOUTS, self._timeouts)
+        with connection.cursor().copy(statements.COPY_LETTER_STAGE) as copy:
+            copy.set_types(TYPES)
+            for letter in read.letters:
+                copy.write_row(letter)
+        self._offsets.fence(connection, {partition: positions[partition] for partition in read.spans})
+        added = dict(connection.execute(statements.INSERT_LETTERS).fetchall())
+        tally = {
+            partition: Counter(
+                {
+                    Outcome.WRITTEN: added.get(partition, 0),
+                    Outcome.DUPLICATE: span.records - added.get(partition, 0),
+                }
+            )
+            for partition, span in read.spans.items()
+        }
+        self._offsets.advance(connection, read.spans, positions, tally)
