@@ -142,7 +142,7 @@ SINK_STORM = _gauge(
 )
 DEAD_LETTERS_OPEN = _gauge(
     "dead_letters_open",
-    "Dead letters that nobody has dealt with, the same from each sink: see that table.",
+    "Dead letters that nobody has dealt with, the same from each sink: `session-relay dead-letters list`.",
 )
 BREAKER_STATE = _gauge("breaker_state", "0 closed, 1 half-open, 2 open: this stage pauses.", "name")
 BREAKER_TRANSITIONS = _counter("breaker_transitions_total", "Changes of a breaker's state.", "name", "to")

@@ -41,6 +41,13 @@ def unstorable(partition: int, offset: int, message: Message, poison: Poison) ->
     return Unstorable(partition, offset, message.key(), message.value(), headers, poison)
 
 
+class Skipped(NamedTuple):
+    """A record that an operator has told the sinks to step over; its bytes are in `dead_letters` already."""
+
+    partition: int
+    offset: int
+
+
 class Span(NamedTuple):
     """The offsets of one partition that a batch covers: from `begin` up to, not including, `end`."""
 
@@ -57,12 +64,13 @@ class Batch:
     spans: dict[int, Span] = field(default_factory=dict)
     reads: list[Read] = field(default_factory=list)
     poison: list[Unstorable] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
     size_bytes: int = 0
 
     @property
     def rows(self) -> int:
         """Records of any kind."""
-        return len(self.reads) + len(self.poison)
+        return len(self.reads) + len(self.poison) + len(self.skipped)
 
     def set_aside(self, found: Iterable[Unstorable]) -> None:
         """Count these of its records among its poison, and no longer among those that are to be written."""
@@ -76,6 +84,7 @@ class Batch:
             spans={partition: span for partition, span in self.spans.items() if partition not in partitions},
             reads=[read for read in self.reads if read.partition not in partitions],
             poison=[record for record in self.poison if record.partition not in partitions],
+            skipped=[record for record in self.skipped if record.partition not in partitions],
         )
         kept.size_bytes = self.size_bytes if kept.spans else 0  # an upper bound will do: it only ends a batch
         return kept

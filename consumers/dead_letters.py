@@ -22,7 +22,7 @@ MAX_MESSAGE_BYTES: Final = 5 * 1024 * 1024 - 16 * 1024
 """Just below the dead-letter topic's 5 MiB, which is more than the largest event and its headers."""
 STAGE: Final = "sink"
 _DETAIL_BYTES: Final = 1024
-_REDRIVES: Final = "dlq-redrives"
+REDRIVES: Final = "dlq-redrives"
 
 
 class DeadLetters:
@@ -63,7 +63,7 @@ class DeadLetters:
             )
 
     def _send(self, record: Unstorable, topic_id: UUID, delivered: Delivered) -> None:
-        headers = [*_foreign(record.headers), *self._about(record, topic_id)]
+        headers = [*foreign(record.headers), *self._about(record, topic_id)]
         try:
             self._producer.produce(
                 self._topic,
@@ -93,17 +93,17 @@ class DeadLetters:
             "dlq-origin-partition": str(record.partition),
             "dlq-origin-offset": str(record.offset),
             "dlq-failed-at": now.isoformat(),
-            _REDRIVES: _redrives(record.headers),
+            REDRIVES: _redrives(record.headers),
         }
         return [(name, value.encode()) for name, value in told.items()]
 
 
-def _foreign(headers: Headers) -> Headers:
+def foreign(headers: Headers) -> Headers:
     """The record's own headers: what an earlier parking said of it is replaced, not added to."""
     return [(name, value) for name, value in headers if not name.startswith("dlq-")]
 
 
 def _redrives(headers: Headers) -> str:
     """How often the record was sent again already; a broken count begins anew."""
-    told = [value for name, value in headers if name == _REDRIVES and value is not None and value.isdigit()]
+    told = [value for name, value in headers if name == REDRIVES and value is not None and value.isdigit()]
     return told[-1].decode() if told else "0"

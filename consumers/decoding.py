@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from config.errors import Poison
-from consumers.batch import Batch, Read, Span, unstorable
+from consumers.batch import Batch, Read, Skipped, Span, unstorable
 from consumers.consumer import Record
 from consumers.positions import Position
 from consumers.rows import staged_row
@@ -25,8 +25,14 @@ class Decoder:
         """Add records to the batch, poison with its bytes; returns those that could be decoded."""
         reads: list[Read] = []
         topic_ids = {partition: at.topic_id for partition, at in self._positions.items()}
+        skips = {(partition, offset) for partition, at in self._positions.items() for offset in at.skips}
         seen: dict[int, tuple[int, int, int]] = {}  # of each partition: first expected offset, end, records
         for partition, expected, offset, message in records:
+            begin, _, count = seen.get(partition, (expected, 0, 0))
+            seen[partition] = begin, offset + 1, count + 1
+            if skips and (partition, offset) in skips:
+                batch.skipped.append(Skipped(partition, offset))
+                continue
             value = message.value()
             try:
                 event = decode(value)
@@ -36,8 +42,6 @@ class Decoder:
             except Poison as poison:
                 batch.poison.append(unstorable(partition, offset, message, poison))
             batch.size_bytes += len(value) if value is not None else 0
-            begin, _, count = seen.get(partition, (expected, 0, 0))
-            seen[partition] = begin, offset + 1, count + 1
         for partition, (begin, end, count) in seen.items():
             span = batch.spans.get(partition, Span(begin, begin, 0))
             batch.spans[partition] = Span(span.begin, end, span.records + count)

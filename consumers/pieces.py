@@ -1,13 +1,15 @@
 """Smaller batches: where the whole takes Postgres too long, and how large they may be again later."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, assert_never
 
 import structlog
 
-from consumers.batch import Batch, Read, Span, Unstorable
+from consumers.batch import Batch, Read, Skipped, Span, Unstorable
 
 log = structlog.get_logger()
+
+_Record = Read | Unstorable | Skipped
 
 _IN_A_ROW: Final = 8
 """So many pieces have to go well before twice as much is tried: each wrong guess costs a time-out."""
@@ -20,7 +22,7 @@ def pieces_of(batch: Batch, most_rows: int) -> list[Batch]:
     """
     if batch.rows <= most_rows:
         return [batch]
-    records: list[Read | Unstorable] = [*batch.reads, *batch.poison]
+    records: list[_Record] = [*batch.reads, *batch.poison, *batch.skipped]
     records.sort(key=lambda record: (record.partition, record.offset))
     begins = {partition: span.begin for partition, span in batch.spans.items()}
     pieces, last = [], dict[int, Batch]()
@@ -33,13 +35,18 @@ def pieces_of(batch: Batch, most_rows: int) -> list[Batch]:
     return pieces
 
 
-def _piece(records: Sequence[Read | Unstorable], begins: dict[int, int]) -> Batch:
+def _piece(records: Sequence[_Record], begins: dict[int, int]) -> Batch:
     piece = Batch()
     for record in records:
-        if isinstance(record, Read):
-            piece.reads.append(record)
-        else:
-            piece.poison.append(record)
+        match record:
+            case Read():
+                piece.reads.append(record)
+            case Unstorable():
+                piece.poison.append(record)
+            case Skipped():
+                piece.skipped.append(record)
+            case _:
+                assert_never(record)
         span = piece.spans.get(record.partition, Span(begins[record.partition], 0, 0))
         piece.spans[record.partition] = Span(span.begin, record.offset + 1, span.records + 1)
     begins.update({partition: span.end for partition, span in piece.spans.items()})

@@ -1,7 +1,7 @@
 """Where each partition goes on: decided by the table and the log, never by Kafka's commit."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -45,6 +45,8 @@ class Position:
     """The log's first offset, for a row that begins anew."""
     restart: bool = False
     """Whether sums and first offset begin anew: the topic was recreated, or its log was cut."""
+    skips: frozenset[int] = frozenset()
+    """Offsets that an operator has told the sinks to step over; they count as parked."""
 
 
 def place(row: Row | None, held: Log) -> Position:
@@ -78,10 +80,16 @@ class Positions:
             PostgresUnavailable: The table could not be read.
         """
         # The table first: it only moves on, so a log read later never seems cut when it is not.
-        rows = self._rows(partitions, probe=probe)
+        rows, skips = self._rows(partitions, probe=probe)
         with kafka_errors():
             held = self._logs(partitions, timeout_s)
-        positions = {partition: place(rows.get(partition), held[partition]) for partition in partitions}
+        positions = {}
+        for partition in partitions:
+            log_now = held[partition]
+            skipped = frozenset(
+                o for topic_id, p, o in skips if (topic_id, p) == (log_now.topic_id, partition)
+            )
+            positions[partition] = replace(place(rows.get(partition), log_now), skips=skipped)
         for partition, position in positions.items():
             self._tell(partition, position)
         return positions
@@ -95,14 +103,18 @@ class Positions:
         with kafka_errors():
             return self._topic_id(timeout_s)
 
-    def _rows(self, partitions: Sequence[int], *, probe: bool) -> Mapping[int, Row]:
+    def _rows(
+        self, partitions: Sequence[int], *, probe: bool
+    ) -> tuple[Mapping[int, Row], Sequence[tuple[UUID, int, int]]]:
+        """What the table says of these partitions, and what is to be skipped: topic id, partition, offset."""
         wanted = {"group": self._group, "topic": self._topic, "partitions": list(partitions)}
         with postgres_errors(), self._pool.connection() as connection:
             connection.execute(statements.SET_TIMEOUTS, self._timeouts)
             if probe:
                 connection.execute(statements.TOUCH_OFFSETS, wanted)
             found = connection.execute(statements.READ_OFFSETS, wanted).fetchall()
-        return {partition: Row(topic_id, next_offset) for partition, topic_id, next_offset in found}
+            skips = connection.execute(statements.READ_SKIPS, wanted).fetchall()
+        return {partition: Row(topic_id, next_offset) for partition, topic_id, next_offset in found}, skips
 
     def _logs(self, partitions: Sequence[int], timeout_s: float) -> Mapping[int, Log]:
         topic_id = self._topic_id(timeout_s)
@@ -113,7 +125,7 @@ class Positions:
     def _topic_id(self, timeout_s: float) -> UUID:
         topics = TopicCollection([self._topic])
         described = self._admin.describe_topics(topics, request_timeout=timeout_s)[self._topic]
-        return _as_uuid(described.result(timeout_s).topic_id)
+        return as_uuid(described.result(timeout_s).topic_id)
 
     def _offsets(self, partitions: Sequence[int], spec: OffsetSpec, timeout_s: float) -> Mapping[int, int]:
         asked = {TopicPartition(self._topic, partition): spec for partition in partitions}
@@ -122,6 +134,8 @@ class Positions:
 
     def _tell(self, partition: int, position: Position) -> None:
         told = {"topic": self._topic, "partition": partition, "begin": position.begin}
+        if ahead := sorted(offset for offset in position.skips if offset >= position.begin):
+            log.warning("records_to_skip", topic=self._topic, partition=partition, offsets=ahead)
         if position.restart:
             log.warning("partition_restarted", **told)
         elif position.row is not None and position.begin > position.row.next_offset:
@@ -131,6 +145,7 @@ class Positions:
             log.info("partition_placed", **told)
 
 
-def _as_uuid(told: Any) -> UUID:
+def as_uuid(told: Any) -> UUID:
+    """A topic's id as the client library hands it out, in two signed halves."""
     high, low = told.get_most_significant_bits(), told.get_least_significant_bits()
     return UUID(int=((high & (2**64 - 1)) << 64) | (low & (2**64 - 1)))

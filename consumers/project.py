@@ -36,7 +36,8 @@ def letters_of(records: Sequence[Record], topic: str, positions: Mapping[int, Po
     spans: dict[int, Span] = {}
     for partition, expected, offset, message in records:
         at = Origin(topic, positions[partition].topic_id, partition, offset)
-        letters.append(letter_of(told(message), at))
+        if offset not in positions[partition].skips:
+            letters.append(letter_of(told(message), at))
         span = spans.get(partition, Span(expected, expected, 0))
         spans[partition] = Span(span.begin, offset + 1, span.records + 1)
     return Letters(letters, spans)

@@ -62,8 +62,10 @@ class Write:
 
     def _apply(self, connection: Connection[Any], batch: Batch, positions: Mapping[int, Position]) -> Tally:
         tally: Tally = {partition: Counter() for partition in batch.spans}
-        for record in batch.poison:
-            tally[record.partition][Outcome.PARKED] += 1
+        for poison in batch.poison:
+            tally[poison.partition][Outcome.PARKED] += 1
+        for skipped in batch.skipped:
+            tally[skipped.partition][Outcome.PARKED] += 1
         topic_ids = {partition: position.topic_id for partition, position in positions.items()}
         connection.execute(statements.SET_TIMEOUTS, self._timeouts)
         once, several = _by_key(batch.reads, tally)

@@ -13,6 +13,7 @@ from rich.markup import escape
 from config.errors import RelayError
 from session_relay.commands import (
     backfill,
+    dead_letters,
     migrate,
     relay,
     services,
@@ -47,6 +48,7 @@ app.command("sink")(sink.command)
 app.command("up", epilog="Example: [bold]session-relay up --once --json[/]")(up.command)
 app.command("vendors", epilog="Example: [bold]session-relay vendors --json[/]")(vendors.command)
 app.add_typer(config_command.app, name="config")
+app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(services.app, name="services")
 app.add_typer(spool.app, name="spool")
 app.add_typer(topics.app, name="topics")

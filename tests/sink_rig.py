@@ -49,9 +49,9 @@ class SinkRig:
                 sink.wait(10)
         self._table.close()
 
-    def start(self, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
-        """Start a sink with these settings over quick ones for tests."""
-        environment = {
+    def environment(self, **settings: str) -> dict[str, str]:
+        """Of a process that works on this topic and this database."""
+        return {
             **os.environ,
             "ENVIRONMENT": "test",
             "KAFKA__BOOTSTRAP_SERVERS": self.kafka,
@@ -69,10 +69,13 @@ class SinkRig:
             "DB__POOL_MIN": "1",
             **settings,
         }
+
+    def start(self, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
+        """Start a sink with these settings over quick ones for tests."""
         log = (self._logs / f"sink-{len(self._sinks)}.log").open("wb")
         with log:
             command = [sys.executable, "-m", "session_relay.cli", "sink", *arguments]
-            sink = subprocess.Popen(command, env=environment, stderr=log, stdout=log)
+            sink = subprocess.Popen(command, env=self.environment(**settings), stderr=log, stdout=log)
         self._sinks.append(sink)
         return sink
 

@@ -39,8 +39,8 @@ def batch(begin: int, end: int) -> Batch:
     return Batch(spans={0: Span(begin, end, end - begin)}, reads=reads)
 
 
-def at(begin: int, row: Row | None, **more: bool) -> dict[int, Position]:
-    return {0: Position(topic_id=TOPIC_ID, row=row, begin=begin, first=0, **more)}
+def at(begin: int, row: Row | None, *, restart: bool = False) -> dict[int, Position]:
+    return {0: Position(topic_id=TOPIC_ID, row=row, begin=begin, first=0, restart=restart)}
 
 
 def offsets(url: str) -> tuple[Any, ...] | None:

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from config.errors import Poison
-from consumers.batch import Batch, Read, Span, Unstorable
+from consumers.batch import Batch, Read, Skipped, Span, Unstorable
 from consumers.pieces import Pace, pieces_of
 from tests.events import made
 
@@ -17,7 +17,9 @@ def random_batch(chance: random.Random) -> Batch:
         begin = chance.randrange(50)
         offsets = sorted(chance.sample(range(begin, begin + 60), chance.randrange(1, 30)))
         for offset in offsets:
-            if chance.random() < 0.2:
+            if chance.random() < 0.1:
+                batch.skipped.append(Skipped(partition, offset))
+            elif chance.random() < 0.2:
                 batch.poison.append(Unstorable(partition, offset, None, None, [], Poison("x", "y")))
             else:
                 batch.reads.append(Read(made(session=str(offset)), partition, offset))
@@ -27,7 +29,7 @@ def random_batch(chance: random.Random) -> Batch:
 
 
 def places(batch: Batch) -> list[tuple[int, int]]:
-    records: list[Read | Unstorable] = [*batch.reads, *batch.poison]
+    records: list[Read | Unstorable | Skipped] = [*batch.reads, *batch.poison, *batch.skipped]
     return [(record.partition, record.offset) for record in records]
 
 

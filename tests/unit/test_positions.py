@@ -8,7 +8,7 @@ from confluent_kafka import Uuid
 from config.errors import Poison
 from consumers.batch import Batch, Read, Span, Unstorable
 from consumers.offsets import gaps_in
-from consumers.positions import Log, Position, Row, _as_uuid, place
+from consumers.positions import Log, Position, Row, as_uuid, place
 from tests.events import made
 
 OLD, NEW = UUID(int=1), UUID(int=2**128 - 1)
@@ -69,7 +69,7 @@ def test_gaps_are_offsets_without_a_record(span: Span, position: Position, gaps:
 def test_kafkas_topic_id_is_the_same_number(number: int) -> None:
     """The client hands it out as two signed halves."""
     high, low = (half - 2**64 if half >= 2**63 else half for half in divmod(number, 2**64))
-    assert _as_uuid(Uuid(high, low)) == UUID(int=number)
+    assert as_uuid(Uuid(high, low)) == UUID(int=number)
 
 
 def test_a_batch_counts_records_of_every_kind() -> None:

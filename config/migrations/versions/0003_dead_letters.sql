@@ -30,7 +30,7 @@ CREATE TABLE dead_letters (
 
 COMMENT ON COLUMN dead_letters.stage IS 'Who gave up: relay, sink, or operator for what was skipped by hand.';
 COMMENT ON COLUMN dead_letters.origin_offset IS 'Of the record that failed; of the dead letter itself where it has no other origin.';
-COMMENT ON COLUMN dead_letters.redrives IS 'How often it had been sent again when it failed.';
+COMMENT ON COLUMN dead_letters.redrives IS 'How often the record has been sent again so far.';
 COMMENT ON COLUMN dead_letters.kafka_offset IS 'Of the dead letter; none for what was skipped by hand.';
 
 CREATE INDEX dead_letters_open ON dead_letters (id) WHERE state = 'open';

@@ -1,0 +1,9 @@
+-- How many dead letters a selection has.
+SELECT count(*)
+FROM dead_letters
+WHERE state = ANY (%(states)s::text[])
+  AND (%(ids)s::bigint[] IS NULL OR id = ANY (%(ids)s))
+  AND (%(reasons)s::text[] IS NULL OR reason = ANY (%(reasons)s))
+  AND (%(sources)s::text[] IS NULL OR source = ANY (%(sources)s))
+  AND (%(since)s::timestamptz IS NULL OR failed_at >= %(since)s)
+  AND id > %(after)s
