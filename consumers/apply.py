@@ -81,7 +81,7 @@ class Apply:
             except Poison as rejected:
                 found = _tried_again(lambda: self._isolate(piece, positions))
                 if not found:
-                    raise RuntimeError("Postgres rejects a batch, and no record of it") from rejected
+                    raise RuntimeError(f"Postgres rejects a batch, and no record of it: {rejected}") from None
             piece.set_aside(found)
             self._park(piece, found, positions)
 

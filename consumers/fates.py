@@ -167,7 +167,7 @@ def postgres_errors() -> Iterator[None]:
         if fate is None:
             raise
         if issubclass(fate, Poison):
-            raise fate(REJECTED, _told(error)) from error
+            raise fate(REJECTED, _told(error)) from None  # its detail is the row
         raise fate(_told(error)) from error
 
 
