@@ -37,8 +37,19 @@ class Unstorable(NamedTuple):
 
 def unstorable(partition: int, offset: int, message: Message, poison: Poison) -> Unstorable:
     """Keep a record's own bytes (the client library's types allow strings; it hands out bytes)."""
-    headers: Headers = list(message.headers() or [])  # type: ignore[arg-type]
-    return Unstorable(partition, offset, message.key(), message.value(), headers, poison)
+    return Unstorable(partition, offset, message.key(), message.value(), headers_of(message), poison)
+
+
+def headers_of(message: Message) -> Headers:
+    """A message's headers; none at all where a name is no UTF-8. Ask once for each message.
+
+    The binding raises SystemError for such a name, and to a second call it answers with a hole in the
+    list that ends the interpreter (confluent-kafka 2.15.1).
+    """
+    try:
+        return list(message.headers() or [])  # type: ignore[arg-type]  # it hands out bytes
+    except SystemError:
+        return []
 
 
 class Skipped(NamedTuple):

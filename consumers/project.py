@@ -5,22 +5,20 @@ Nothing is decoded and nothing is parked here, and no storm is judged: this is t
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from confluent_kafka import Message
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from consumers import statements
-from consumers.batch import Headers, Span
+from consumers.batch import Span, headers_of
 from consumers.consumer import Record
 from consumers.fates import postgres_errors
 from consumers.letters import TYPES, Letter, Origin, Told, letter_of
 from consumers.offsets import Offsets
 from consumers.outcome import Outcome
 from consumers.positions import Position
-
-_NO_TIMESTAMP: Final = 0
 
 
 class Letters(NamedTuple):
@@ -44,13 +42,9 @@ def letters_of(records: Sequence[Record], topic: str, positions: Mapping[int, Po
 
 
 def told(message: Message) -> Told:
-    """What a message says; headers whose names are no text are left out, all of them."""
-    try:
-        headers: Headers = list(message.headers() or [])  # type: ignore[arg-type]
-    except UnicodeDecodeError:
-        headers = []
+    """What a message says."""
     kind, timestamp_ms = message.timestamp()
-    return Told(message.key(), message.value(), headers, timestamp_ms if kind else _NO_TIMESTAMP)
+    return Told(message.key(), message.value(), headers_of(message), timestamp_ms if kind else 0)
 
 
 class Project:

@@ -13,6 +13,7 @@ from producers.delivery import Context
 from producers.reading import Rejected
 from schemas.codec import Problem
 from tests.eventually import eventually
+from tests.hostile_headers import produce_with_header
 from tests.sink_rig import SinkRig
 
 pytestmark = pytest.mark.integration
@@ -105,6 +106,17 @@ def test_hostile_records_become_rows_and_never_dead_letters_again(rig: SinkRig) 
     assert letters(rig) == 51
     assert rig.query(f"SELECT bool_and({OWN_PLACE}) FROM dead_letters") == [(True,)]
     assert rig.done() == 0
+
+
+def test_a_header_whose_name_is_no_text_brings_nothing_down(rig: SinkRig) -> None:
+    """Python's client can't read such a name, nor write one: librdkafka is asked directly."""
+    for topic in (rig.topic, f"{rig.topic}.dlq"):
+        produce_with_header(rig.kafka, topic, b"junk", b"\xff\xfe")
+    rig.start()
+    eventually(lambda: letters(rig) == 2)
+    eventually(lambda: accounted(rig) == 2)
+    told = rig.query("SELECT value, 'a' = ANY (header_names), reason FROM dead_letters ORDER BY reason")
+    assert told == [(b"junk", False, "not_framed"), (b"junk", False, "unknown")]
 
 
 def test_a_large_dead_letter_is_a_row_too(rig: SinkRig) -> None:
