@@ -72,7 +72,13 @@ async def _serve(settings: Settings, clock: Clock) -> ExitCode:
             stack.callback(safety.close, 0)
         else:
             warn_of_leftovers(settings.relay.spool_dir.absolute())
-        pipeline = Pipeline(safety, clock, settings.kafka.events_topic, settings.kafka.dead_letters_topic)
+        pipeline = Pipeline(
+            safety,
+            clock,
+            settings.kafka.events_topic,
+            settings.kafka.dead_letters_topic,
+            max_body_bytes=settings.relay.max_body_bytes,
+        )
         web = _web(settings, pipeline, health, clock)
         listener = Listener(web, settings.http)
         if settings.metrics.enabled:
