@@ -182,14 +182,10 @@ def _framings() -> dict[str, Row]:
     }
 
 
-def _heads() -> dict[str, Row]:
+def _lines() -> dict[str, Row]:
     def line(text: bytes, status: int, why: str) -> Row:
         return Row(request(PLAIN, line=text), (status,), why)
 
-    def header(name: str, text: bytes, statuses: Sequence[int], why: str) -> Row:
-        return Row(request(PLAIN, (name, text)), tuple(statuses), why)
-
-    many = tuple((f"x-{number}", "a") for number in range(500))
     return {
         "HTTP/1.0": line(b"POST /webhooks/plain HTTP/1.0", 200, "is old, and whole"),
         "HTTP/0.9": Row(b"GET /livez\r\n\r\n", (400,), "is not spoken"),
@@ -212,6 +208,16 @@ def _heads() -> dict[str, Row]:
         "a path of 80 kB": line(b"POST /" + b"a" * 80_000 + b" HTTP/1.1", 414, "is above the bound"),
         "raw bytes in a path": line(b"POST /\xff HTTP/1.1", 400, "are no URL"),
         "a method of 1,000": line(b"A" * 1_000 + b" /webhooks/plain HTTP/1.1", 405, "is only compared"),
+        "a marked path": line(f"POST /webhooks/{MARK}?{MARK}={MARK} HTTP/1.1".encode(), 404, "is not told"),
+    }
+
+
+def _headers() -> dict[str, Row]:
+    def header(name: str, text: bytes, statuses: Sequence[int], why: str) -> Row:
+        return Row(request(PLAIN, (name, text)), tuple(statuses), why)
+
+    many = tuple((f"x-{number}", "a") for number in range(500))
+    return {
         "a NUL in a header": header("x-a", b"a\x00b", [400], "is no header"),
         "a bare CR in a header": header("x-a", b"a\rx-b: c", [400], "is no header"),
         "a folded header": Row(request(PLAIN, ("x-a", b"a\r\n b")), (400,), "RFC 9112, 5.2: may be refused"),
@@ -244,7 +250,6 @@ def _heads() -> dict[str, Row]:
             (415,),
             "the first one counts",
         ),
-        "a marked path": line(f"POST /webhooks/{MARK}?{MARK}={MARK} HTTP/1.1".encode(), 404, "is not told"),
         "a marked problem": Row(
             request(json.dumps({"user_id": [MARK], "type": MARK}).encode(), ("x-user-id", MARK)),
             (422,),
@@ -253,4 +258,4 @@ def _heads() -> dict[str, Row]:
     }
 
 
-ROWS: Final = {**_bodies(), **_codings(), **_framings(), **_heads()}
+ROWS: Final = {**_bodies(), **_codings(), **_framings(), **_lines(), **_headers()}
