@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint bench lock clean
+.PHONY: help setup demo test lint bench fuzz lock clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -33,6 +33,9 @@ lint: $(VENV)/developing  ## check style, format and types
 
 bench: $(VENV)/developing  ## measure sink and relay against their limits; needs wrk; ARGS=--help
 	@$(RUN) -m benchmarks $(ARGS)
+
+fuzz: $(VENV)/developing  ## send the relay requests, valid and not; ARGS="--seed 7 --requests 200000"
+	@$(RUN) -m tests.fuzz $(ARGS)
 
 lock: $(VENV)/developing  ## renew the locked requirements; one package: ARGS="--upgrade-package redis"
 	@$(UV) $(or $(ARGS),--upgrade) --output-file requirements.txt pyproject.toml
