@@ -60,6 +60,19 @@ class HttpSettings(Section):
     max_header_bytes: int = Field(
         default=65_536, ge=8_192, description="Bytes of all headers of one request."
     )
+    tls_cert: Path | None = Field(
+        default=None, description="PEM file of the certificate and its chain; without it HTTP is plain."
+    )
+    tls_key: Path | None = Field(default=None, description="PEM file of its key. SIGHUP reads both again.")
+    tls_key_password: SecretStr | None = Field(
+        default=None, description="Password of the key, if it has one."
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("HTTP__TLS_CERT and HTTP__TLS_KEY must be set together")
+        return self
 
 
 class KafkaSettings(Section):

@@ -84,6 +84,8 @@ async def _serve(settings: Settings, clock: Clock) -> ExitCode:
         if settings.metrics.enabled:
             stack.callback(_sidecar(settings, health, clock, safety.sample).stop)
         port = await listener.start()
+        if settings.http.tls_cert is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, listener.renew)
         calm_collector()
         log.info("relay_started", host=settings.http.host, port=port, sources=sorted(settings.sources))
         while not ending.done():
