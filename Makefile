@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint bench drill lock clean
+.PHONY: help setup demo test lint bench drill fuzz lock clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -37,6 +37,9 @@ bench: $(VENV)/developing  ## measure sink and relay against their limits; needs
 drill: $(VENV)/developing  ## back fill 500 users x 30 nights from a vendor that fails; RATE=10 takes an hour
 	@BACKFILL_DRILL_USERS=500 BACKFILL_DRILL_RATE=$(or $(RATE),200) $(RUN) -m pytest \
 	  tests/faults/backfill/test_misbehaving_vendor.py $(ARGS)
+
+fuzz: $(VENV)/developing  ## send the relay requests, valid and not; ARGS="--seed 7 --requests 200000"
+	@$(RUN) -m tests.fuzz $(ARGS)
 
 lock: $(VENV)/developing  ## renew the locked requirements; one package: ARGS="--upgrade-package redis"
 	@$(UV) $(or $(ARGS),--upgrade) --output-file requirements.txt pyproject.toml

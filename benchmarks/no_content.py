@@ -12,8 +12,9 @@ import uvloop
 
 from config.collector import calm_collector
 from config.sections import HttpSettings
+from producers.exchange import Exchange, Scope
 from producers.listener import Listener
-from producers.web import Exchange, Scope, Web
+from producers.web import Web
 
 
 class NoContent:

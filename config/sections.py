@@ -65,6 +65,19 @@ class HttpSettings(Section):
         default=(),
         description="Networks whose `X-Forwarded-For` is believed, comma separated; needed behind a proxy.",
     )
+    tls_cert: Path | None = Field(
+        default=None, description="PEM file of the certificate and its chain; without it HTTP is plain."
+    )
+    tls_key: Path | None = Field(default=None, description="PEM file of its key. SIGHUP reads both again.")
+    tls_key_password: SecretStr | None = Field(
+        default=None, description="Password of the key, if it has one."
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("HTTP__TLS_CERT and HTTP__TLS_KEY must be set together")
+        return self
 
 
 class KafkaSettings(Section):

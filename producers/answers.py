@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from producers import delivery
+from producers import coding, delivery
 from producers.delivery import MAX_PROBLEMS, InvalidDelivery, RateLimited, Refusal, Whereabouts
 from producers.reading import Accepted, Rejected
 from schemas.codec import Problem
@@ -27,34 +27,55 @@ class Answer(NamedTuple):
     media_type: str
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
+    reason: str | None = None
+    """Why it is refused, for the log: one of a closed set."""
 
 
 class _Problem(NamedTuple):
     status: HTTPStatus
+    reason: str
     detail: str
     headers: tuple[tuple[str, str], ...] = ()
 
 
 _TABLE: Final[dict[type[Refusal], _Problem]] = {
-    delivery.NotJson: _Problem(HTTPStatus.BAD_REQUEST, "The body is not JSON in UTF-8."),
-    delivery.Unauthenticated: _Problem(
-        HTTPStatus.UNAUTHORIZED, "The delivery does not prove where it comes from."
+    delivery.NotJson: _Problem(HTTPStatus.BAD_REQUEST, "not_json", "The body is not JSON in UTF-8."),
+    delivery.NotDecodable: _Problem(
+        HTTPStatus.BAD_REQUEST, "not_decodable", "The body is not what its content coding says."
     ),
-    delivery.Incomplete: _Problem(HTTPStatus.REQUEST_TIMEOUT, "The body did not arrive, or not in time."),
+    delivery.Unauthenticated: _Problem(
+        HTTPStatus.UNAUTHORIZED, "unauthenticated", "The delivery does not prove where it comes from."
+    ),
+    delivery.Incomplete: _Problem(
+        HTTPStatus.REQUEST_TIMEOUT, "incomplete", "The body did not arrive, or not in time."
+    ),
     delivery.TooLarge: _Problem(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The delivery is larger than is taken here."
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", "The delivery is larger than is taken here."
     ),
     delivery.UnsupportedMedia: _Problem(
-        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Only application/json without content coding is taken here."
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media", "Only application/json is taken here."
+    ),
+    delivery.UnsupportedCoding: _Problem(  # RFC 9110, section 12.5.3: no other 415 tells codings
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_coding",
+        "Only one content coding is taken here, gzip or deflate.",
+        (("accept-encoding", ", ".join(coding.NAMES)),),
     ),
     delivery.InvalidDelivery: _Problem(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "The body is JSON, but no event; problems lists what is wrong."
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "invalid",
+        "The body is JSON, but no event; problems lists what is wrong.",
     ),
     delivery.RateLimited: _Problem(
-        HTTPStatus.TOO_MANY_REQUESTS, "There were too many requests; Retry-After says when to send it again."
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "rate_limited",
+        "There were too many requests; Retry-After says when to send it again.",
     ),
     delivery.NotAcknowledged: _Problem(
-        HTTPStatus.SERVICE_UNAVAILABLE, "The delivery is not safe yet; send it again.", (_RETRY,)
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "unavailable",
+        "The delivery is not safe yet; send it again.",
+        (_RETRY,),
     ),
 }
 
@@ -99,7 +120,8 @@ def refused(refusal: Refusal, request_id: str) -> Answer:
         extra = _listed(refusal.problems)
     elif isinstance(refusal, RateLimited):
         headers = _limits(refusal)
-    return problem(told.status, told.detail, request_id, headers, **extra)
+    reason = refusal.reason if isinstance(refusal, delivery.NotAcknowledged) else told.reason
+    return problem(told.status, told.detail, request_id, reason, headers, **extra)
 
 
 def _limits(refusal: RateLimited) -> tuple[tuple[str, str], ...]:
@@ -129,24 +151,29 @@ def _shortened(path: str) -> str:
 
 def not_found(request_id: str) -> Answer:
     """No such route, or no such source."""
-    return problem(HTTPStatus.NOT_FOUND, "There is nothing here.", request_id)
+    return problem(HTTPStatus.NOT_FOUND, "There is nothing here.", request_id, "not_found")
 
 
 def wrong_method(allowed: str, request_id: str) -> Answer:
     """The route knows other methods."""
     detail = f"Only {allowed} is answered here."
-    return problem(HTTPStatus.METHOD_NOT_ALLOWED, detail, request_id, (("allow", allowed),))
+    return problem(HTTPStatus.METHOD_NOT_ALLOWED, detail, request_id, "wrong_method", (("allow", allowed),))
 
 
 def failed(request_id: str) -> Answer:
     """A mistake of ours."""
-    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "The relay failed; send it again.", request_id)
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "The relay failed; send it again.", request_id, "failed")
 
 
 def problem(
-    status: HTTPStatus, detail: str, request_id: str, headers: tuple[tuple[str, str], ...] = (), **extra: Any
+    status: HTTPStatus,
+    detail: str,
+    request_id: str,
+    reason: str,
+    headers: tuple[tuple[str, str], ...] = (),
+    **extra: Any,
 ) -> Answer:
-    """Problem details, with more members where there is more to say."""
+    """Problem details, with more members where there is more to say; the reason is for the log alone."""
     body = {
         "type": "about:blank",  # the status says it all (RFC 9457, section 4.2.1)
         "title": status.phrase,
@@ -155,4 +182,4 @@ def problem(
         "request_id": request_id,
         **extra,
     }
-    return Answer(status.value, "application/problem+json", msgspec.json.encode(body), headers)
+    return Answer(status.value, "application/problem+json", msgspec.json.encode(body), headers, reason)

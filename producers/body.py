@@ -76,6 +76,10 @@ class BodyReader:
                 task.cancel()
 
     async def _read_stream(self, incoming: Incoming) -> bytes:
+        """Read chunks up to their end, or to a broken one, of which Granian tells nothing.
+
+        That is no harm: JSON and content codings know their own end, and signatures are over the whole.
+        """
         body = bytearray()
         async for piece in incoming:
             body += piece

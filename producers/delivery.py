@@ -63,7 +63,15 @@ class NotJson(Refusal):
 
 
 class UnsupportedMedia(Refusal):
-    """The body is declared as something else than plain JSON."""
+    """The body is declared as something else than JSON."""
+
+
+class UnsupportedCoding(Refusal):
+    """The body is in a content coding that is not known here, or in several."""
+
+
+class NotDecodable(Refusal):
+    """The body is not what its content coding says."""
 
 
 class TooLarge(Refusal):

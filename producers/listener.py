@@ -1,21 +1,25 @@
 """The public port: Granian's embeddable server in our own event loop, bounded."""
 
 import asyncio
+import os
 import socket
-from contextlib import suppress
-from os import dup
+from functools import partial
 from typing import Any
 
-from granian.constants import HTTPModes
+import structlog
+from granian.constants import HTTPModes, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
-from granian.net import SocketSpec  # type: ignore[attr-defined]  # re-exported without saying so
+from granian.net import SocketHolder  # type: ignore[attr-defined]  # re-exported without saying so
 from granian.server.embed import Server
 
 from config.errors import SettingsError
 from config.logs import GRANIAN_LOGGING
 from config.sections import HttpSettings
+from producers.tls import Certificate, checked_certificate
 from producers.web import Web
+
+log = structlog.get_logger()
 
 
 class Listener:
@@ -30,12 +34,23 @@ class Listener:
     """
 
     def __init__(self, web: Web, http: HttpSettings) -> None:
-        self._host = http.host
-        address = _free_address(http.host, http.port)
-        self._server = _Server(
-            web,
-            address=address,  # Granian takes numbers only
-            port=http.port,
+        self._web, self._http, self._host = web, http, http.host
+        certificate = checked_certificate(http)
+        self._socket = _bound(http.host, http.port)
+        self._server = self._made(certificate)
+        self._serving: asyncio.Task[None] | None = None
+        self._former: set[asyncio.Task[None]] = set()
+        self._renewals: set[asyncio.Task[None]] = set()
+        self._renewal = asyncio.Lock()
+        self._closed = False
+
+    def _made(self, certificate: Certificate | None) -> "_Server":
+        http = self._http
+        address, port = self._socket.getsockname()[:2]
+        server = _Server(
+            self._web,
+            address=address,
+            port=port,
             http=HTTPModes.http1,
             websockets=False,
             backlog=http.max_connections,
@@ -46,8 +61,11 @@ class Listener:
             log_dictconfig=GRANIAN_LOGGING,
             log_level=LogLevels.error,  # the rest is chatter, and that embedding is young is known
         )
-        self._server.opened = asyncio.Event()
-        self._serving: asyncio.Task[None] | None = None
+        server.opened, server.socket, server.certificate = asyncio.Event(), self._socket, certificate
+        if certificate is not None:  # past the constructor's check: a key in memory has no path of its own
+            version = str(SSLProtocols.tls12)  # whose weak ciphers rustls does not know
+            server.ssl_ctx = (True, certificate.cert, certificate.key, None, version, None, [], False)
+        return server
 
     async def start(self) -> int:
         """Open the port.
@@ -58,53 +76,97 @@ class Listener:
         Raises:
             SettingsError: The address can't be listened on.
         """
-        self._serving = asyncio.create_task(self._server.serve())
-        opened = asyncio.create_task(self._server.opened.wait())
-        await asyncio.wait({self._serving, opened}, return_when=asyncio.FIRST_COMPLETED)
+        self._serving = await self._opened(self._server)
+        return int(self._socket.getsockname()[1])
+
+    def renew(self) -> None:
+        """Begin to serve with the certificate as its files are now; if they can't be used, nothing changes.
+
+        Granian reads a certificate once. So another server takes the same socket over, in this very
+        process: connections that are open stay with the former one until they end. Only a handshake that is
+        under way at that instant may be cut, before anything was promised.
+        """
+        renewal = asyncio.create_task(self._renew())
+        self._renewals.add(renewal)
+        renewal.add_done_callback(self._renewals.discard)
+
+    async def _renew(self) -> None:
+        async with self._renewal:  # one after the other: the last one has read the newest files
+            if self._closed or self._serving is None:
+                return
+            former, serving = self._server, self._serving
+            try:
+                successor = self._made(checked_certificate(self._http))
+                self._serving = await self._opened(successor)
+            except SettingsError as error:
+                log.error("certificate_refused", problem=str(error))  # noqa: TRY400 - told whole
+                return
+            self._server = successor
+            former.stop()  # type: ignore[no-untyped-call]  # the library's
+            self._former.add(serving)
+            serving.add_done_callback(self._former.discard)
+            log.info("certificate_renewed")
+
+    async def _opened(self, server: "_Server") -> "asyncio.Task[None]":
+        serving = asyncio.create_task(server.serve())
+        opened = asyncio.create_task(server.opened.wait())
+        await asyncio.wait({serving, opened}, return_when=asyncio.FIRST_COMPLETED)
+        if (used := server.certificate) is not None:
+            serving.add_done_callback(partial(_forget, used))
         if not opened.done():
             opened.cancel()
-            error = self._serving.exception()
+            error = serving.exception()
             raise SettingsError(f"can't listen on {self._host}: {error}") from error
-        return self._server.bound_port
+        return serving
 
     async def close(self, timeout_s: float) -> None:
         """Take no more connections, and let those that are open end."""
+        self._closed = True
+        self._socket.close()
         if self._serving is None:
             return
         self._server.stop()  # type: ignore[no-untyped-call]  # the library's
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._serving, timeout_s)
+        await asyncio.wait({self._serving, *self._former}, timeout=timeout_s)
+
+
+def _forget(used: Certificate, _: "asyncio.Task[None]") -> None:
+    used.close()
 
 
 class _Server(Server):
-    """Granian's own, which tells its port: it would open port 0 without saying which it got."""
+    """Granian's own, on a socket that is handed to it, and which tells when it serves."""
 
-    bound_port = 0
-    opened: asyncio.Event
+    ssl_ctx: Any
+    socket: socket.socket
     _shd: Any
     _sfd: Any
+    opened: asyncio.Event
+    certificate: Certificate | None
 
     def _init_shared_socket(self) -> None:
-        # as Granian itself does outside Linux: one socket that is opened here and handed on
-        self._ssp = None
-        self._shd = SocketSpec(self.bind_addr, self.bind_port, self.backlog).build()
-        self._sfd = self._shd.get_fd()
-        with socket.socket(fileno=dup(self._sfd)) as ours:
-            self.bound_port = ours.getsockname()[1]
+        # as Granian itself does outside Linux, but with a descriptor of its own, which its worker closes
+        self._ssp, self._sfd = None, os.dup(self.socket.fileno())
+        self._shd = SocketHolder(self._sfd, False, self.backlog)  # type: ignore[call-arg]  # its stub tells none
 
     def startup(self, spawn_target: object, target_loader: object) -> None:
         super().startup(spawn_target, target_loader)  # type: ignore[no-untyped-call]  # the library's
         self.opened.set()
 
 
-def _free_address(host: str, port: int) -> str:
-    """The numeric address; fails on a port that is taken, which Granian would share without a word."""
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket of that address; fails on a port that is taken, which Granian would share without a word."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            probe.listen(1)  # without SO_REUSEPORT, so that an owner of the port is noticed
-            return str(address[0])
+        bound = socket.socket(family, kind, protocol)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            bound.setblocking(False)
+            bound.bind(address)
+            bound.listen(1)  # without SO_REUSEPORT, so that an owner of the port is noticed
+        except OSError:
+            bound.close()
+            raise
     except OSError as error:
         raise SettingsError(f"can't listen on {host} port {port}: {error.strerror}") from error
+    return bound

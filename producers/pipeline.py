@@ -14,6 +14,7 @@ from prometheus_client import Counter
 
 from config import metrics
 from config.clock import Clock
+from producers.coding import decoded
 from producers.dead_letters import dead_letter
 from producers.delivery import (
     Context,
@@ -47,13 +48,20 @@ class Pipeline:
         clock: Says when a delivery came in.
         events_topic: Where events go.
         dead_letters_topic: Where bad items beside good ones go.
+        max_body_bytes: Of a body without its content coding.
     """
 
     def __init__(
-        self, publisher: Publishing, clock: Clock, events_topic: str, dead_letters_topic: str
+        self,
+        publisher: Publishing,
+        clock: Clock,
+        events_topic: str,
+        dead_letters_topic: str,
+        *,
+        max_body_bytes: int,
     ) -> None:
         self._publisher, self._clock, self._topic = publisher, clock, events_topic
-        self._dead_letters_topic = dead_letters_topic
+        self._dead_letters_topic, self._max_body_bytes = dead_letters_topic, max_body_bytes
 
     async def accept(
         self,
@@ -85,6 +93,7 @@ class Pipeline:
                 authenticate(intake.proofs, headers, body, token)
                 if intake.limit is not None:
                     intake.limit.check()
+                body = decoded(body, headers, self._max_body_bytes)
             context = self._context(intake, headers)
             trace = continue_trace(headers.get("traceparent"))
             rejected: Sequence[Rejected] = ()
@@ -123,7 +132,7 @@ class Pipeline:
             authenticate(intake.proofs, headers, body, token)
             if intake.limit is not None:
                 intake.limit.check()
-            elements = listed(body, intake.max_items)
+            elements = listed(decoded(body, headers, self._max_body_bytes), intake.max_items)
         except Refusal as refusal:
             _count(intake, (), _OUTCOMES.get(type(refusal), "invalid"))
             raise

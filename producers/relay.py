@@ -73,8 +73,14 @@ async def _serve(settings: Settings, clock: Clock) -> ExitCode:
             stack.callback(safety.close, 0)
         else:
             warn_of_leftovers(settings.relay.spool_dir.absolute())
-        pipeline = Pipeline(safety, clock, settings.kafka.events_topic, settings.kafka.dead_letters_topic)
         limits = Limits(settings, clock)
+        pipeline = Pipeline(
+            safety,
+            clock,
+            settings.kafka.events_topic,
+            settings.kafka.dead_letters_topic,
+            max_body_bytes=settings.relay.max_body_bytes,
+        )
         web = _web(settings, pipeline, health, clock, limits)
         listener = Listener(web, settings.http)
         if settings.metrics.enabled:
@@ -82,6 +88,8 @@ async def _serve(settings: Settings, clock: Clock) -> ExitCode:
         port = await listener.start()
         if (sharing := limits.sharing(settings, health)) is not None:
             stack.callback(asyncio.create_task(sharing.run()).cancel)
+        if settings.http.tls_cert is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, listener.renew)
         calm_collector()
         log.info("relay_started", host=settings.http.host, port=port, sources=sorted(settings.sources))
         while not ending.done():

@@ -11,7 +11,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from functools import cache, lru_cache
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 from prometheus_client import Counter
@@ -20,7 +20,8 @@ from config import metrics
 from config.health import LIVE_PATHS, READY_PATHS, Health
 from producers import answers
 from producers.answers import Answer
-from producers.body import BodyReader, Incoming
+from producers.body import BodyReader
+from producers.coding import check_coding
 from producers.delivery import (
     Headers,
     NotAcknowledged,
@@ -29,6 +30,7 @@ from producers.delivery import (
     Unauthenticated,
     UnsupportedMedia,
 )
+from producers.exchange import Exchange, Scope
 from producers.intake import Intake
 from producers.limits.limit import AddressLimit
 from producers.pipeline import Pipeline
@@ -44,45 +46,14 @@ _BATCHES: Final = _WEBHOOKS + _BATCH
 _JSON: Final = re.compile(r"application/(?:[a-z0-9!#$&^_.-]+\+)?json[ \t]*(?:;.*)?", re.IGNORECASE)
 """RFC 8259, section 11, and the structured suffix of RFC 6839, section 3.1."""
 _REQUEST_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+_ALWAYS: Final = (
+    ("server", "session-relay"),  # or else the server's own name
+    ("cache-control", "no-store"),
+    ("x-content-type-options", "nosniff"),
+)
+"""What every answer tells besides: to caches that it is for one request alone, to attackers nothing."""
 _BUG: Final = 500
 _CLIENT_ERROR: Final = 400
-
-
-class Scope(Protocol):
-    """What is known of a request before its body (RSGI 1.x)."""
-
-    @property
-    def method(self) -> str:
-        """The method."""
-        ...
-
-    @property
-    def path(self) -> str:
-        """The path, percent-decoded, without the query."""
-        ...
-
-    @property
-    def query_string(self) -> str:
-        """The query as it came, without its question mark."""
-        ...
-
-    @property
-    def client(self) -> str:
-        """The other end of the connection, `address:port`."""
-        ...
-
-    @property
-    def headers(self) -> Headers:
-        """The headers."""
-        ...
-
-
-class Exchange(Incoming, Protocol):
-    """A request's body, and where its answer goes."""
-
-    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        """Send the whole answer."""
-        ...
 
 
 class Web:
@@ -138,14 +109,19 @@ class Web:
                 answer = await self._deliver(intake, scope, headers, exchange, request_id, token, batch=batch)
             else:
                 answer = self._other(scope, intake, request_id, batch=batch)
-            sent = [("content-type", answer.media_type), ("x-request-id", request_id), *answer.headers]
+            sent = [
+                ("content-type", answer.media_type),
+                ("x-request-id", request_id),
+                *_ALWAYS,
+                *answer.headers,
+            ]
             exchange.response_bytes(answer.status, sent, answer.body)
         finally:
             self._in_flight -= 1
             if self._stopping and not self._in_flight:
                 self._idle.set()
         endpoint = _BATCHES if batch and intake is not None else _WEBHOOKS
-        self._note(scope, intake, endpoint, answer.status, request_id, time.perf_counter() - started_s)
+        self._note(scope, intake, endpoint, answer, request_id, time.perf_counter() - started_s)
 
     def turn(self) -> None:
         """What has to be done every second or so."""
@@ -234,10 +210,11 @@ class Web:
         scope: Scope,
         intake: Intake | None,
         endpoint: str,
-        status: int,
+        answer: Answer,
         request_id: str,
         duration_s: float,
     ) -> None:
+        status = answer.status
         method = scope.method if scope.method in _METHODS else "OTHER"
         if intake is None:  # never an unknown path itself: it may be anything
             endpoint = scope.path if scope.path in _HEALTH_PATHS else "other"
@@ -254,6 +231,7 @@ class Web:
             duration_ms=round(duration_s * 1_000, 2),
             request_id=request_id,
             source=intake.name if intake else None,
+            reason=answer.reason,
         )
 
 
@@ -272,9 +250,9 @@ def _challenged(intake: Intake, scope: Scope, request_id: str) -> Answer:
 def _check_media(headers: Headers) -> None:
     """Let JSON pass, and a body whose type is not told: it will be parsed as JSON all the same."""
     declared = headers.get("content-type")
-    coding = headers.get("content-encoding", "identity")
-    if (declared is not None and not _is_json(declared)) or coding != "identity":
+    if declared is not None and not _is_json(declared):
         raise UnsupportedMedia
+    check_coding(headers)
 
 
 @lru_cache(maxsize=64)

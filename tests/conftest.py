@@ -5,6 +5,7 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -51,6 +52,10 @@ def admin(services: EmbeddedServices) -> AdminClient:
 @pytest.fixture
 def topic(admin: AdminClient) -> str:
     """A topic of this test alone, with its dead-letter topic `<topic>.dlq`."""
+    return _new_topic(admin)
+
+
+def _new_topic(admin: AdminClient) -> str:
     name = f"test-{uuid.uuid4()}"
     wanted = [
         NewTopic(name, PARTITIONS, 1, config={"max.message.bytes": str(4 * 1024 * 1024)}),
@@ -73,11 +78,16 @@ def _template(services: EmbeddedServices) -> str:
 @pytest.fixture
 def database_url(services: EmbeddedServices, _template: str) -> Iterator[str]:
     """A migrated database of this test alone."""
+    with _new_database(services.addresses.database_url, _template) as url:
+        yield url
+
+
+@contextmanager
+def _new_database(of_all: str, template: str) -> Iterator[str]:
     name = f"test-{uuid.uuid4()}"
-    of_all = services.addresses.database_url
     with psycopg.connect(of_all, autocommit=True) as connection:
         made = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-        connection.execute(made.format(sql.Identifier(name), sql.Identifier(_template)))
+        connection.execute(made.format(sql.Identifier(name), sql.Identifier(template)))
     yield make_conninfo(of_all, dbname=name)
     with psycopg.connect(of_all, autocommit=True) as connection:  # a test may have restarted the server
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
@@ -89,3 +99,17 @@ def rig(services: EmbeddedServices, topic: str, database_url: str, tmp_path: Pat
     made = SinkRig(services, topic, database_url, tmp_path)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def module_rig(
+    services: EmbeddedServices,
+    admin: AdminClient,
+    _template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[SinkRig]:
+    """Sinks that the tests of one module share."""
+    with _new_database(services.addresses.database_url, _template) as url:
+        made = SinkRig(services, _new_topic(admin), url, tmp_path_factory.mktemp("sinks"))
+        yield made
+        made.close()

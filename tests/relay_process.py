@@ -42,8 +42,8 @@ class RelayProcess:
     def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
         inherited = {name: text for name, text in os.environ.items() if name in INHERITED}
         path = os.pathsep.join([str(ROOT), *filter(None, [inherited.get("PYTHONPATH")])])
-        self._log = directory / "relay.log"
-        with self._log.open("wb") as log:
+        self.log = directory / "relay.log"
+        with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "session_relay.cli", "relay"],
                 env={**inherited, "PYTHONPATH": path, **settings},
@@ -87,17 +87,17 @@ class RelayProcess:
 
     def lines(self) -> list[dict[str, Any]]:
         """What it has logged so far."""
-        return [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
+        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
 
     def log_text(self) -> str:
         """All that it has written, lines and anything else."""
-        return self._log.read_text()
+        return self.log.read_text()
 
     def told(self, event: str, **fields: Any) -> dict[str, Any]:
         """The first log line of a name and fields, awaited."""
 
         def found() -> dict[str, Any] | None:
-            assert self.process.poll() is None or event == "relay_stopped", self._log.read_text()
+            assert self.process.poll() is None or event == "relay_stopped", self.log.read_text()
             wanted = {"event": event, **fields}
             return next((line for line in self.lines() if wanted.items() <= line.items()), None)
 

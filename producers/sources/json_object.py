@@ -52,14 +52,14 @@ def read_object(body: bytes) -> dict[str, Any]:
     return told
 
 
-def _is_deeper(told: object, levels: int) -> bool:
-    layer = [told]
-    for _ in range(levels + 1):
+def _is_deeper(told: dict[str, Any], levels: int) -> bool:
+    layer: list[Any] = [told]  # objects and lists alone, of which each is in one layer
+    for _ in range(levels):
         layer = [
             inner
             for value in layer
-            if isinstance(value, dict | list)
             for inner in (value.values() if isinstance(value, dict) else value)
+            if isinstance(inner, dict | list)
         ]
     return bool(layer)
 

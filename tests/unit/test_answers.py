@@ -14,6 +14,8 @@ EXPECTED: dict[type[Refusal], int] = {
     delivery.Incomplete: 408,
     delivery.TooLarge: 413,
     delivery.UnsupportedMedia: 415,
+    delivery.UnsupportedCoding: 415,
+    delivery.NotDecodable: 400,
     delivery.InvalidDelivery: 422,
     delivery.RateLimited: 429,
     delivery.NotAcknowledged: 503,

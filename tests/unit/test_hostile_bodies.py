@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from producers import answers
-from producers.delivery import MAX_PROBLEMS, InvalidDelivery, TooLarge
+from producers.delivery import MAX_PROBLEMS, InvalidDelivery, NotJson, TooLarge
 from producers.redact import Redaction, Unreadable
 from producers.sources.items import named_lists
 from producers.sources.json_object import MAX_DEPTH, read_object
@@ -100,3 +100,11 @@ def test_no_more_problems_are_looked_for_than_are_told() -> None:
 )
 def test_a_nul_is_told_by_its_path(body: bytes, path: str) -> None:
     assert [one.path for one in refusal(body).problems] == [path]
+
+
+@pytest.mark.parametrize("inner", [b"1", b"", b"{}"], ids=["a number", "nothing", "an object"])
+def test_depth_is_counted_in_objects_and_lists(inner: bytes) -> None:
+    lists = MAX_DEPTH - 1 - inner.count(b"{")
+    read_object(b'{"x":' + b"[" * lists + inner + b"]" * lists + b"}")
+    with pytest.raises(NotJson):
+        read_object(b'{"x":' + b"[" * (lists + 1) + inner + b"]" * (lists + 1) + b"}")
