@@ -83,8 +83,8 @@ class Listener:
         """Begin to serve with the certificate as its files are now; if they can't be used, nothing changes.
 
         Granian reads a certificate once. So another server takes the same socket over, in this very
-        process: connections that are open stay with the former one until they end. Only a handshake that is
-        under way at that instant may be cut, before anything was promised.
+        process: a request that is under way is answered by the former one. A connection without one, idle or
+        just opened, ends at that instant, before anything was promised, as an idle one always may.
         """
         renewal = asyncio.create_task(self._renew())
         self._renewals.add(renewal)

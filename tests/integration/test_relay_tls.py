@@ -40,12 +40,13 @@ def connected(relay: RelayProcess, trusted: Path) -> Iterator[ssl.SSLSocket]:
 
 
 def posts(wire: ssl.SSLSocket) -> bool:
-    """Whether an event is taken over this connection, which goes on."""
+    """Whether an event is taken over this connection; or else it ended without a word."""
     wire.sendall(request(PLAIN))
     told = b""
     while not told.endswith(b"]}") and (piece := wire.recv(65_536)):
         told += piece
-    return told.startswith(b"HTTP/1.1 200 ")
+    assert told.startswith(b"HTTP/1.1 200 ") or told == b""
+    return told != b""
 
 
 def name_of(wire: ssl.SSLSocket) -> str:
@@ -100,14 +101,17 @@ def test_senders_hardly_notice_renewals(services: EmbeddedServices, topic: str, 
     kafka = services.addresses.kafka_bootstrap_servers
     with RelayProcess.running(tmp_path, kafka, topic, **settings(cert, key)) as relay:
         taken: list[bool] = []
-        cut: list[OSError] = []
+        cut: list[OSError | None] = []
         enough = threading.Event()
 
         def send() -> None:
             while not enough.is_set():
                 try:
                     with connected(relay, cert) as wire:
-                        taken.append(posts(wire))
+                        if posts(wire):
+                            taken.append(True)
+                        else:
+                            cut.append(None)
                 except (ConnectionError, ssl.SSLError) as error:
                     cut.append(error)
 
@@ -121,8 +125,7 @@ def test_senders_hardly_notice_renewals(services: EmbeddedServices, topic: str, 
         finally:
             enough.set()
             sender.join()
-        assert all(taken)
-        assert len(cut) <= 5, cut  # a handshake that was under way, of one sender
+        assert len(cut) <= 5, cut  # one sender has one new connection at a time
         assert relay.process.poll() is None
 
 
