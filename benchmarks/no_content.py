@@ -6,7 +6,7 @@ Run as `python -m benchmarks.no_content PORT`; it prints its port when it listen
 import asyncio
 import signal
 import sys
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import uvloop
 
@@ -14,7 +14,9 @@ from config.collector import calm_collector
 from config.sections import HttpSettings
 from producers.exchange import Exchange, Scope
 from producers.listener import Listener
-from producers.web import Web
+
+if TYPE_CHECKING:
+    from producers.web import Web
 
 
 class NoContent:
