@@ -206,21 +206,21 @@ class Consumer:
         kafka.incremental_assign([self._at(number, 0) for number in numbers])
         self._pause(numbers)
         self.unplaced |= set(numbers)
-        log.info("partitions_assigned", partitions=numbers)
+        log.info("partitions_assigned", topic=self._topic, partitions=numbers)
 
     def _revoke(self, kafka: KafkaConsumer, partitions: list[TopicPartition]) -> None:
         numbers = frozenset(at.partition for at in partitions)
         self._before_revoke(numbers)
         self._drop(numbers)
         kafka.incremental_unassign(partitions)
-        log.info("partitions_revoked", partitions=sorted(numbers))
+        log.info("partitions_revoked", topic=self._topic, partitions=sorted(numbers))
 
     def _lose(self, kafka: KafkaConsumer, partitions: list[TopicPartition]) -> None:
         numbers = frozenset(at.partition for at in partitions)
         self._drop(numbers)
         self._after_loss(numbers)
         kafka.incremental_unassign(partitions)
-        log.warning("partitions_lost", partitions=sorted(numbers))
+        log.warning("partitions_lost", topic=self._topic, partitions=sorted(numbers))
 
     def _drop(self, partitions: Partitions) -> None:
         self._forget(partitions)

@@ -1,6 +1,7 @@
 """Real services for every test that asks for them, and a topic and a database of its own for each."""
 
 import os
+import signal
 import tempfile
 import threading
 import uuid
@@ -21,6 +22,11 @@ from tests.sink_rig import SinkRig
 
 PARTITIONS = 3
 _TEMPLATE = "template_migrated"
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a shell starts what it puts into the background so, and children would not hear of Ctrl-C either
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
