@@ -79,7 +79,7 @@ class Apply:
             try:
                 return _tried_again(lambda: self._write(piece, positions))
             except Poison as rejected:
-                found = _tried_again(lambda: self._isolate(piece, positions))
+                found = _tried_again(lambda: self._isolate(piece))
                 if not found:
                     raise RuntimeError(f"Postgres rejects a batch, and no record of it: {rejected}") from None
             piece.set_aside(found)

@@ -2,26 +2,39 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
+import msgspec
 from confluent_kafka import Message
 
 from config.errors import Poison
+from schemas.codec import decode
 from schemas.event import SessionEvent
 
 Headers = list[tuple[str, bytes | None]]
 
 
-class Read(NamedTuple):
-    """A decoded record with its place in the log."""
+Key = tuple[bytes, bytes, bytes]
+"""Tenant, source and session id in UTF-8: whose row a record is about."""
 
-    event: SessionEvent
+
+class Read(msgspec.Struct, gc=False, eq=False):
+    """A record that can be stored, with its place in the log."""
+
+    message: Message
+    """As it came, in case that Postgres rejects it: a dead letter has the record's own bytes."""
     partition: int
     offset: int
-    row: tuple[Any, ...] | None = None
-    """Its staged row, where the thread that decoded it built that too: the writing one has less time."""
-    message: Message | None = None
-    """As it came, in case that Postgres rejects it: a dead letter has the record's own bytes."""
+    row: bytes
+    """Its staged row as COPY takes it; empty if it touches no row."""
+    key: Key | None
+    """None if it touches no row."""
+    received_us: int
+
+    @property
+    def event(self) -> SessionEvent:
+        """The event itself, decoded anew: few records need more than their row."""
+        return decode(self.message.value())
 
 
 class Unstorable(NamedTuple):
@@ -59,8 +72,11 @@ class Skipped(NamedTuple):
     offset: int
 
 
-class Span(NamedTuple):
-    """The offsets of one partition that a batch covers: from `begin` up to, not including, `end`."""
+class Span(msgspec.Struct):
+    """The offsets of one partition that a batch covers: from `begin` up to, not including, `end`.
+
+    It grows with its batch, until that is sent.
+    """
 
     begin: int
     end: int

@@ -78,7 +78,16 @@ class Consumer:
             messages = [message] if message is not None else []
         else:
             messages = self._kafka.consume(most, timeout_s)
-        records = [record for message in messages if (record := self._as_next(message)) is not None]
+        records: list[Record] = []
+        for message in messages:
+            partition, offset = message.partition(), message.offset()
+            if partition is None or offset is None or message.error() is not None:
+                self._as_next(message)
+            elif offset == self.next.get(partition):  # as nearly always
+                self.next[partition] = offset + 1
+                records.append((partition, offset, offset, message))
+            elif (record := self._as_next(message)) is not None:
+                records.append(record)
         # an error further on may have voided what came before it
         return [record for record in records if record[0] in self.next]
 

@@ -12,7 +12,8 @@ from schemas.event import MICROSECONDS, RANK, SessionEvent
 
 REMEMBERED_EVENTS: Final = 16
 """How many written events a row remembers, to know their repeats as duplicates."""
-_FUTURE_US: Final = 24 * 3_600 * MICROSECONDS
+FUTURE_US: Final = 24 * 3_600 * MICROSECONDS
+"""So long after its own arrival a time may lie."""
 
 Order = tuple[int, int, int, int, int, str]
 """Rank of type, sequence, occurred_at, received_at, normaliser, event_id: the greatest wins."""
@@ -39,7 +40,7 @@ class Folded(NamedTuple):
 
 def from_the_future(event: SessionEvent) -> bool:
     """Whether it claims to have occurred more than 24 hours after its arrival."""
-    return event.occurred_at > event.received_at + _FUTURE_US
+    return event.occurred_at > event.received_at + FUTURE_US
 
 
 def order_of(event: SessionEvent) -> Order:

@@ -7,8 +7,7 @@ write, client data is awaited before any row is locked.
 
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
-from typing import Any, Final, NamedTuple, TypeVar
-from uuid import UUID
+from typing import Any, NamedTuple, TypeVar
 
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
@@ -19,13 +18,10 @@ from consumers import statements
 from consumers.batch import Batch, Read, Unstorable, unstorable
 from consumers.fates import postgres_errors
 from consumers.fold import State, fold
-from consumers.positions import Position
-from consumers.rows import COLUMNS, staged_row
-from consumers.write import read_states
-from schemas.event import RANK
+from consumers.rows import COPY_BEGIN, COPY_END
+from consumers.write import groups_of, read_states
 
 T = TypeVar("T")
-_TYPES: Final = list(COLUMNS.values())
 
 
 class Rejected(NamedTuple):
@@ -41,7 +37,7 @@ class Isolate:
     def __init__(self, pool: ConnectionPool, timeouts: Mapping[str, str]) -> None:
         self._pool, self._timeouts = pool, timeouts
 
-    def __call__(self, batch: Batch, positions: Mapping[int, Position]) -> list[Unstorable]:
+    def __call__(self, batch: Batch) -> list[Unstorable]:
         """The batch's records that Postgres rejects, each alone; none if only their company is rejected.
 
         Raises:
@@ -55,23 +51,20 @@ class Isolate:
             connection.transaction(force_rollback=True),
         ):
             connection.execute(statements.SET_TIMEOUTS, self._timeouts)
-            found = self._search(connection, batch, positions)
+            found = self._search(connection, batch)
         metrics.SINK_BATCH.labels(stage="isolate").observe(perf_counter() - begun)
         return [_set_aside(*rejected) for rejected in found]
 
-    def _search(
-        self, connection: Connection[Any], batch: Batch, positions: Mapping[int, Position]
-    ) -> list[Rejected]:
+    def _search(self, connection: Connection[Any], batch: Batch) -> list[Rejected]:
         """Look for them, and roll everything back."""
         with connection.transaction(force_rollback=True):
             connection.execute(statements.SET_TIMEOUTS, self._timeouts)
-            return _rejected(connection, batch, positions)
+            return _rejected(connection, batch)
 
 
-def _rejected(connection: Connection[Any], batch: Batch, positions: Mapping[int, Position]) -> list[Rejected]:
-    topic_ids = {partition: position.topic_id for partition, position in positions.items()}
-    reads = [read for read in batch.reads if read.event.type in RANK]
-    unstageable = bisect(reads, lambda part: _stage(connection, part, topic_ids))
+def _rejected(connection: Connection[Any], batch: Batch) -> list[Rejected]:
+    reads = [read for read in batch.reads if read.key is not None]
+    unstageable = bisect(reads, lambda part: _stage(connection, part))
     found = [Rejected(*one) for one in unstageable]
     refused = {id(rejected.read) for rejected in found}
     sessions = _sessions(connection, [read for read in reads if id(read) not in refused])
@@ -133,13 +126,10 @@ def bisect(
     return left + bisect(items[half:], attempt, known_bad=not left)
 
 
-def _stage(connection: Connection[Any], reads: Sequence[Read], topic_ids: Mapping[int, UUID]) -> None:
+def _stage(connection: Connection[Any], reads: Sequence[Read]) -> None:
     cursor = connection.cursor()
     with postgres_errors(), connection.transaction(), cursor.copy(statements.COPY_STAGE) as copy:
-        copy.set_types(_TYPES)
-        for read in reads:
-            place = topic_ids[read.partition], read.partition, read.offset
-            copy.write_row(staged_row(read.event, place))
+        copy.write(b"".join([COPY_BEGIN, *(read.row for read in reads), COPY_END]))
 
 
 def _upsert(connection: Connection[Any], sessions: Sequence[Session]) -> None:
@@ -156,11 +146,7 @@ def _upsert(connection: Connection[Any], sessions: Sequence[Session]) -> None:
 
 
 def _sessions(connection: Connection[Any], reads: Sequence[Read]) -> list[Session]:
-    by_key: dict[tuple[str, str, str | None], list[Read]] = {}
-    for read in reads:
-        event = read.event
-        by_key.setdefault((event.tenant, event.source, event.session_id), []).append(read)
-    groups = list(by_key.values())
+    groups = groups_of(reads)
     states = read_states(connection, groups)
     sessions = []
     for position, group in enumerate(groups, start=1):
@@ -171,6 +157,4 @@ def _sessions(connection: Connection[Any], reads: Sequence[Read]) -> list[Sessio
 
 
 def _set_aside(read: Read, poison: Poison) -> Unstorable:
-    if read.message is None:
-        raise RuntimeError("a record that came without its bytes can't be parked") from poison
     return unstorable(read.partition, read.offset, read.message, poison)

@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Iterable
 
 from config.clock import Clock
-from consumers.batch import Read
 from schemas.event import MICROSECONDS
 
 
@@ -17,10 +16,9 @@ class Oldest:
         self._growing_us: int | None = None
         self._failed_us: int | None = None
 
-    def read(self, reads: Iterable[Read]) -> None:
-        """The growing batch has these new records."""
-        oldest_us = min([read.event.received_at for read in reads], default=None)
-        self._growing_us = _least(self._growing_us, oldest_us)
+    def read(self, received_us: Iterable[int]) -> None:
+        """The growing batch has new records, which the relay received at these times."""
+        self._growing_us = _least(self._growing_us, min(received_us, default=None))
 
     def sent(self) -> None:
         """The growing batch went to the writing thread."""

@@ -31,7 +31,7 @@ def pieces_of(batch: Batch, most_rows: int) -> list[Batch]:
         pieces.append(piece)
         last.update(dict.fromkeys(piece.spans, piece))
     for partition, piece in last.items():
-        piece.spans[partition] = piece.spans[partition]._replace(end=batch.spans[partition].end)
+        piece.spans[partition].end = batch.spans[partition].end
     return pieces
 
 

@@ -16,12 +16,11 @@ from config import metrics
 from config.clock import Clock
 from config.health import Health
 from config.sections import SinkSettings
-from consumers.batch import Batch, Read
+from consumers.batch import Batch
 from consumers.consumer import Consumer, Partitions
 from consumers.decoding import Decoder
 from consumers.fates import Fenced, PostgresUnavailable
 from consumers.oldest import Oldest
-from consumers.write import count_future_events
 from consumers.writer import (
     Check,
     Checked,
@@ -108,9 +107,11 @@ class Pipeline:
         records = consumer.read(room, self._settings.batch_ms / 1000)
         if records:
             begun = perf_counter()
-            reads = self._decoder.add(self._batch, records)
-            self._oldest.read(reads)
-            self._count(reads)
+            received_us = [read.received_us for read in self._decoder.add(self._batch, records)]
+            self._oldest.read(received_us)
+            now_us = self._clock.now_us()
+            ages_s = [(now_us - time_us) / MICROSECONDS for time_us in received_us]
+            metrics.EVENT_AGE.labels("read").observe(ages_s)
             metrics.SINK_BATCH.labels(stage="decode").observe(perf_counter() - begun)
         return len(records)
 
@@ -209,9 +210,3 @@ class Pipeline:
         """Keep what the table holds, of the partitions that are still this member's."""
         ours = consumer.assigned
         self.committed.update({p: offset for p, offset in next_offsets.items() if p in ours})
-
-    def _count(self, reads: list[Read]) -> None:
-        now_us = self._clock.now_us()
-        ages = [(now_us - read.event.received_at) / MICROSECONDS for read in reads]
-        metrics.EVENT_AGE.labels("read").observe(ages)
-        metrics.SINK_FUTURE_EVENTS.inc(count_future_events(reads))

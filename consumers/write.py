@@ -8,7 +8,7 @@ the server works alone.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from time import perf_counter
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
@@ -16,13 +16,13 @@ from psycopg_pool import ConnectionPool
 
 from config import metrics
 from consumers import statements
-from consumers.batch import Batch, Read
+from consumers.batch import Batch, Key, Read
 from consumers.fates import TryAgain, postgres_errors
-from consumers.fold import Folded, State, fold, from_the_future
+from consumers.fold import Folded, State, fold
 from consumers.offsets import Offsets
 from consumers.outcome import Outcome
 from consumers.positions import Position
-from consumers.rows import COLUMNS, staged_row
+from consumers.rows import COPY_BEGIN, COPY_END, packed_row, staged_row
 from schemas.event import RANK, EventType
 
 Groups = Sequence[Sequence[Read]]
@@ -31,8 +31,6 @@ Place = tuple[UUID, int, int]
 """Topic id, partition, offset: where in the log a row's state came from."""
 Tally = dict[int, Counter[Outcome]]
 """Outcomes per partition."""
-
-_TYPES: Final = list(COLUMNS.values())
 
 
 class Write:
@@ -82,26 +80,30 @@ class Write:
         return tally
 
 
-def _by_key(reads: Iterable[Read], tally: Tally) -> tuple[list[Read], list[list[Read]]]:
+def _by_key(reads: Sequence[Read], tally: Tally) -> tuple[Sequence[Read], Groups]:
     """Part the records by whether their session is in the batch once or several times; in order."""
-    by_key: dict[tuple[str, str, str | None], list[Read]] = {}
+    if len({read.key for read in reads if read.key}) == len(reads):
+        return reads, []
     for read in reads:
-        event = read.event
-        if event.type not in RANK:
+        if read.key is None:
             tally[read.partition][Outcome.PASSED] += 1
-            continue
-        by_key.setdefault((event.tenant, event.source, event.session_id), []).append(read)
-    once = [group[0] for group in by_key.values() if len(group) == 1]
-    return once, [group for group in by_key.values() if len(group) > 1]
+    groups = groups_of(reads)
+    return [group[0] for group in groups if len(group) == 1], [group for group in groups if len(group) > 1]
 
 
-def _keys_of(groups: Groups) -> dict[str, list[str | None]]:
-    firsts = [group[0].event for group in groups]
-    return {
-        "tenants": [event.tenant for event in firsts],
-        "sources": [event.source for event in firsts],
-        "session_ids": [event.session_id for event in firsts],
-    }
+def groups_of(reads: Iterable[Read]) -> Groups:
+    """The records of each session, in order; without those that touch no row."""
+    by_key: dict[Key, list[Read]] = {}
+    for read in reads:
+        if read.key is not None:
+            by_key.setdefault(read.key, []).append(read)
+    return list(by_key.values())
+
+
+def _keys_of(groups: Groups) -> dict[str, list[str]]:
+    keys = [key for group in groups if (key := group[0].key) is not None]
+    names = ("tenants", "sources", "session_ids")
+    return {name: [key[part].decode() for key in keys] for part, name in enumerate(names)}
 
 
 def read_states(connection: Connection[Any], groups: Groups) -> dict[int, tuple[Place, State]]:
@@ -153,12 +155,12 @@ def _copy(
     topic_ids: Mapping[int, UUID],
 ) -> None:
     begun = perf_counter()
+    rows = [read.row for read in once]
+    for read, one, _ in folded:
+        place = topic_ids[read.partition], read.partition, read.offset
+        rows.append(packed_row(staged_row(read.event, place, one.written)))
     with connection.cursor().copy(statements.COPY_STAGE) as copy:
-        copy.set_types(_TYPES)
-        for event, partition, offset, row, _message in once:
-            copy.write_row(row or staged_row(event, (topic_ids[partition], partition, offset)))
-        for (event, partition, offset, _row, _message), one, _ in folded:
-            copy.write_row(staged_row(event, (topic_ids[partition], partition, offset), one.written))
+        copy.write(b"".join([COPY_BEGIN, *rows, COPY_END]))
     metrics.SINK_BATCH.labels(stage="copy").observe(perf_counter() - begun)
 
 
@@ -189,8 +191,3 @@ def _upsert_folded(connection: Connection[Any], folded: Sequence[tuple[Read, Fol
     existing = sum(1 for *_, existed in folded if existed)
     if (inserted, updated) != (len(folded) - existing, existing):
         raise TryAgain("a session appeared while it was being folded")
-
-
-def count_future_events(reads: Iterable[Read]) -> int:
-    """How many claim to have occurred more than 24 hours after they arrived."""
-    return sum([from_the_future(read.event) for read in reads])

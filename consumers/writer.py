@@ -190,5 +190,5 @@ class Writer:
             count = sum(counts[outcome] for counts in tally.values())
             metrics.SINK_RECORDS.labels(outcome=outcome.value).inc(count)
         now_us = self._clock.now_us()
-        ages = [(now_us - read.event.received_at) / MICROSECONDS for read in batch.reads]
+        ages = [(now_us - read.received_us) / MICROSECONDS for read in batch.reads]
         metrics.EVENT_AGE.labels("committed").observe(ages)

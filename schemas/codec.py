@@ -18,7 +18,9 @@ from schemas.writer import writer_of
 
 _MAGIC: Final = 0
 _FRAME: Final = struct.Struct(">BI")
-_PREFIX: Final = _FRAME.pack(_MAGIC, LATEST.schema_id)
+FRAME_SIZE: Final = _FRAME.size
+PREFIX: Final = _FRAME.pack(_MAGIC, LATEST.schema_id)
+"""The frame of a record of the newest schema."""
 _write: Final = writer_of(LATEST.parsed)
 _SESSIONLESS: Final = frozenset(EventType) - frozenset(RANK)
 
@@ -47,7 +49,7 @@ def encode(event: SessionEvent) -> bytes:
     Raises:
         InvalidEvent: A field's type or range is wrong; nothing is coerced.
     """
-    return _PREFIX + _write(_checked(_plain(event)))
+    return PREFIX + _write(_checked(_plain(event)))
 
 
 def decode(value: bytes | None) -> SessionEvent:

@@ -3,16 +3,15 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
-from uuid import UUID
 
-from confluent_kafka import Message, Producer
+from confluent_kafka import Producer
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from config.clock import SystemClock
 from consumers import statements
 from consumers.apply import Apply
-from consumers.batch import Batch, Read, Span
+from consumers.batch import Batch, Span
 from consumers.dead_letters import DeadLetters
 from consumers.isolate import Isolate
 from consumers.offsets import Offsets
@@ -20,10 +19,9 @@ from consumers.pieces import Pace
 from consumers.positions import Position, Row
 from consumers.storm import Storm
 from consumers.write import Tally, Write
-from schemas.codec import encode
 from schemas.event import SessionEvent
+from tests.reads import TOPIC_ID, read
 
-TOPIC_ID = UUID(int=7)
 BATCH_ROWS = 10_000
 
 
@@ -53,10 +51,7 @@ class Applying:
         """These events as the next records of the log."""
         begin = self.next
         self.next += len(events)
-        reads = [
-            Read(event, 0, offset, None, Message(value=encode(event), key=b"u-1", headers=[("a", b"b")]))
-            for offset, event in enumerate(events, begin)
-        ]
+        reads = [read(event, offset) for offset, event in enumerate(events, begin)]
         return Batch(spans={0: Span(begin, self.next, len(events))}, reads=reads)
 
     def __call__(self, events: Sequence[SessionEvent]) -> dict[str, int]:

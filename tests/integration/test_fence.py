@@ -10,12 +10,13 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from consumers import statements
-from consumers.batch import Batch, Read, Span
+from consumers.batch import Batch, Span
 from consumers.fates import Fenced
 from consumers.offsets import Offsets
 from consumers.positions import Position, Row
 from consumers.write import Write
 from tests.events import made
+from tests.reads import read
 
 pytestmark = pytest.mark.integration
 
@@ -35,7 +36,7 @@ def write(database_url: str) -> Iterator[Write]:
 
 
 def batch(begin: int, end: int) -> Batch:
-    reads = [Read(made(session=f"s-{offset}"), 0, offset) for offset in range(begin, end)]
+    reads = [read(made(session=f"s-{offset}"), offset) for offset in range(begin, end)]
     return Batch(spans={0: Span(begin, end, end - begin)}, reads=reads)
 
 
@@ -99,6 +100,6 @@ def test_offsets_that_the_log_has_lost_count_as_a_gap(write: Write, database_url
 
 
 def test_a_hole_inside_a_batch_counts_as_a_gap(write: Write, database_url: str) -> None:
-    reads = [Read(made(session=f"s-{offset}"), 0, offset) for offset in (0, 4)]
+    reads = [read(made(session=f"s-{offset}"), offset) for offset in (0, 4)]
     write(Batch(spans={0: Span(0, 5, 2)}, reads=reads), at(0, None))
     assert offsets(database_url) == (5, 2, 3, 0)

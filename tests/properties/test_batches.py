@@ -14,13 +14,14 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from consumers import statements
-from consumers.batch import Batch, Read, Span
+from consumers.batch import Batch, Span
 from consumers.offsets import Offsets
 from consumers.outcome import Outcome
 from consumers.positions import Position, Row
 from consumers.write import Write
 from schemas.event import SessionEvent
 from tests.events import expected_of, history
+from tests.reads import read
 
 pytestmark = pytest.mark.integration
 
@@ -48,7 +49,7 @@ def apply_in_batches(
     told: Counter[Outcome] = Counter()
     row = None
     for begin, end in pairwise(sorted({0, *cuts, len(log)})):
-        reads = [Read(event, 0, offset) for offset, event in enumerate(log[begin:end], begin)]
+        reads = [read(event, offset) for offset, event in enumerate(log[begin:end], begin)]
         batch = Batch(spans={0: Span(begin, end, end - begin)}, reads=reads)
         position = Position(topic_id=TOPIC_ID, row=row, begin=begin, first=0)
         told += write(batch, {0: position})[0]

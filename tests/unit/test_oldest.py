@@ -4,9 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from consumers.batch import Read
 from consumers.oldest import Oldest
-from tests.events import made
 from tests.frozen_clock import FrozenClock
 
 
@@ -21,17 +19,16 @@ def oldest(clock: FrozenClock) -> Oldest:
 
 
 @pytest.fixture
-def batch_of(clock: FrozenClock) -> Callable[..., list[Read]]:
+def batch_of(clock: FrozenClock) -> Callable[..., list[int]]:
     """A batch of records that were received so many seconds ago."""
 
-    def batch(*ages_s: int) -> list[Read]:
-        times = [clock.now_us() - age_s * 1_000_000 for age_s in ages_s]
-        return [Read(made(received_at=time), 0, offset) for offset, time in enumerate(times)]
+    def batch(*ages_s: int) -> list[int]:
+        return [clock.now_us() - age_s * 1_000_000 for age_s in ages_s]
 
     return batch
 
 
-BatchOf = Callable[..., list[Read]]
+BatchOf = Callable[..., list[int]]
 
 
 def test_nothing_read_is_no_age(oldest: Oldest, batch_of: BatchOf) -> None:

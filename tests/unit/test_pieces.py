@@ -8,6 +8,7 @@ from config.errors import Poison
 from consumers.batch import Batch, Read, Skipped, Span, Unstorable
 from consumers.pieces import Pace, pieces_of
 from tests.events import made
+from tests.reads import read
 
 
 def random_batch(chance: random.Random) -> Batch:
@@ -22,7 +23,7 @@ def random_batch(chance: random.Random) -> Batch:
             elif chance.random() < 0.2:
                 batch.poison.append(Unstorable(partition, offset, None, None, [], Poison("x", "y")))
             else:
-                batch.reads.append(Read(made(session=str(offset)), partition, offset))
+                batch.reads.append(read(made(session=str(offset)), offset, partition))
         batch.spans[partition] = Span(begin, offsets[-1] + 1 + chance.randrange(2), len(offsets))
     chance.shuffle(batch.reads)
     return batch
@@ -58,7 +59,7 @@ def test_a_batch_that_fits_is_left_as_it_is() -> None:
 
 def test_a_time_out_halves_and_eight_pieces_that_go_well_double() -> None:
     pace = Pace(100)
-    batch = Batch(spans={0: Span(0, 100, 100)}, reads=[Read(made(), 0, n) for n in range(100)])
+    batch = Batch(spans={0: Span(0, 100, 100)}, reads=[read(made(), n) for n in range(100)])
     sizes = []
     pace.took_too_long(100)
     pace.took_too_long(50)

@@ -6,10 +6,11 @@ import pytest
 from confluent_kafka import Uuid
 
 from config.errors import Poison
-from consumers.batch import Batch, Read, Span, Unstorable
+from consumers.batch import Batch, Span, Unstorable
 from consumers.offsets import gaps_in
 from consumers.positions import Log, Position, Row, as_uuid, place
 from tests.events import made
+from tests.reads import read
 
 OLD, NEW = UUID(int=1), UUID(int=2**128 - 1)
 
@@ -75,4 +76,4 @@ def test_kafkas_topic_id_is_the_same_number(number: int) -> None:
 def test_a_batch_counts_records_of_every_kind() -> None:
     assert Batch().rows == 0
     lost = Unstorable(0, 1, None, None, [], Poison("not_framed", "empty"))
-    assert Batch(reads=[Read(made(), 0, 0)], poison=[lost, lost]).rows == 3
+    assert Batch(reads=[read(made(), 0)], poison=[lost, lost]).rows == 3

@@ -7,9 +7,10 @@ import pytest
 
 from config import metrics
 from config.errors import Poison, StoppedForSafety
-from consumers.batch import Batch, Read, Span, Unstorable
+from consumers.batch import Batch, Span, Unstorable
 from consumers.storm import Storm
 from tests.events import made
+from tests.reads import read
 
 EVENT = made()
 
@@ -19,7 +20,7 @@ def batch(begin: int, poison: Sequence[bool]) -> Batch:
     numbered = list(enumerate(poison, begin))
     return Batch(
         spans={0: Span(begin, end, end - begin)},
-        reads=[Read(EVENT, 0, offset) for offset, is_poison in numbered if not is_poison],
+        reads=[read(EVENT, offset) for offset, is_poison in numbered if not is_poison],
         poison=[
             Unstorable(0, offset, None, None, [], Poison("invalid", "x"))
             for offset, is_poison in numbered
