@@ -50,7 +50,7 @@ def made(
     return msgspec.structs.replace(event, event_id=event_id(event))
 
 
-def history(chance: random.Random, count: int, sessions: int = 4) -> list[SessionEvent]:
+def history(chance: random.Random, count: int, sessions: int = 4, prefix: str = "s") -> list[SessionEvent]:
     """A log of events of a few sessions: revisions, ties, repeats, late arrivals, times from the future."""
     log: list[SessionEvent] = []
     for index in range(count):
@@ -59,7 +59,7 @@ def history(chance: random.Random, count: int, sessions: int = 4) -> list[Sessio
             continue
         number = chance.randrange(sessions)
         event = made(
-            session=f"s-{number}",
+            session=f"{prefix}-{number}",
             user=f"u-{number % 3}",
             kind=chance.choice(TYPES),
             sequence=chance.randrange(3),

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,15 +10,14 @@ from redis import Redis as Client
 
 from config.embedded.redis import Redis
 from tests.eventually import eventually
+from tests.free_port import free_port
 
 
 class RedisProcess:
     """One server on a free port."""
 
     def __init__(self, home: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        self._server = Redis(home=home, port=port)
+        self._server = Redis(home=home, port=free_port())
         self.url = self._server.url
         self.start()
 

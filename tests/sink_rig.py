@@ -16,6 +16,7 @@ from schemas.codec import encode
 from schemas.event import SessionEvent
 from tests.events import expected_of
 from tests.eventually import eventually
+from tests.own_places import QUIET
 
 QUICK_SESSION = '{"session.timeout.ms": 1500, "heartbeat.interval.ms": 300}'
 """KAFKA__OPTIONS with which the group soon does without a member that died."""
@@ -30,7 +31,7 @@ class SinkRig:
         self.topic, self.database_url, self._logs = topic, database_url, logs
         self.kafka = services.addresses.kafka_bootstrap_servers
         self.producer = Producer(
-            {"bootstrap.servers": self.kafka, "partitioner": "murmur2_random", "linger.ms": 1}
+            {"bootstrap.servers": self.kafka, "partitioner": "murmur2_random", "linger.ms": 1, **QUIET}
         )
         self._sinks: list[subprocess.Popen[bytes]] = []
         self._table = psycopg.connect(database_url, autocommit=True)
@@ -86,7 +87,11 @@ class SinkRig:
 
     def log_of(self, sink: subprocess.Popen[bytes]) -> str:
         """What it has logged so far."""
-        return (self._logs / f"sink-{self._sinks.index(sink)}.log").read_text("utf-8")
+        return self.log_path(sink).read_text("utf-8")
+
+    def log_path(self, sink: subprocess.Popen[bytes]) -> Path:
+        """Where it logs."""
+        return self._logs / f"sink-{self._sinks.index(sink)}.log"
 
     def publish(self, events: Iterable[SessionEvent]) -> int:
         """Publish events by their users' keys and wait for Kafka; returns how many."""

@@ -1,0 +1,50 @@
+"""A topic and a database that belong to one test, or one round, alone."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from config.migrations.apply import migrate
+
+PARTITIONS = 3
+QUIET = {"log_level": 0}
+"""For clients of ours that live through an outage."""
+_TEMPLATE = "template_migrated"
+
+
+def own_topic(admin: AdminClient) -> str:
+    """A new topic, with its dead-letter topic `<topic>.dlq`."""
+    name = f"test-{uuid.uuid4()}"
+    wanted = [
+        NewTopic(name, PARTITIONS, 1, config={"max.message.bytes": str(4 * 1024 * 1024)}),
+        NewTopic(f"{name}.dlq", 1, 1, config={"max.message.bytes": str(5 * 1024 * 1024)}),
+    ]
+    for made in admin.create_topics(wanted).values():
+        made.result(20)
+    return name
+
+
+def migrated_template(url: str) -> str:
+    """Make the database that `own_database` copies; once a server."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_TEMPLATE)))
+    migrate(make_conninfo(url, dbname=_TEMPLATE))
+    return _TEMPLATE
+
+
+@contextmanager
+def own_database(of_all: str, template: str) -> Iterator[str]:
+    """A new migrated database; gone after the block."""
+    name = f"test-{uuid.uuid4()}"
+    with psycopg.connect(of_all, autocommit=True) as connection:
+        made = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        connection.execute(made.format(sql.Identifier(name), sql.Identifier(template)))
+    yield make_conninfo(of_all, dbname=name)
+    with psycopg.connect(of_all, autocommit=True) as connection:  # a test may have restarted the server
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
