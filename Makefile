@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint bench drill fuzz lock clean
+.PHONY: help setup demo test lint bench drill fuzz chaos mutants lock clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -16,7 +16,7 @@ UV = $(RUN) -m uv pip compile --quiet --universal --generate-hashes --no-header 
   --python-version 3.11 --extra embedded --group build
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: $(VENV)/developing  ## make .venv with everything that is needed to run, test and check
 
@@ -40,6 +40,12 @@ drill: $(VENV)/developing  ## back fill 500 users x 30 nights from a vendor that
 
 fuzz: $(VENV)/developing  ## send the relay requests, valid and not; ARGS="--seed 7 --requests 200000"
 	@$(RUN) -m tests.fuzz $(ARGS)
+
+chaos: $(VENV)/developing  ## play rounds of load and faults against real processes; ARGS="--seed 7 --rounds 40"
+	@$(RUN) -m tests.chaos $(ARGS)
+
+mutants: $(VENV)/developing  ## put known defects into a copy of the code: each must be caught; ARGS=--help
+	@$(RUN) -m tests.mutants $(ARGS)
 
 lock: $(VENV)/developing  ## renew the locked requirements; one package: ARGS="--upgrade-package redis"
 	@$(UV) $(or $(ARGS),--upgrade) --output-file requirements.txt pyproject.toml

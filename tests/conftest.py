@@ -32,8 +32,15 @@ def _nothing_fails_in_silence() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def services() -> Iterator[EmbeddedServices]:
-    """One set of services for the whole run, in a directory that other users may enter."""
+    """One set of services for the whole run, in a directory that other users may enter.
+
+    `SESSION_RELAY_TEST_STATE` names those of somebody else, for runs that neither stop nor start any.
+    """
     os.environ.setdefault("SESSION_RELAY_CACHE", str(Path(__file__).parents[1] / ".session-relay" / "cache"))
+    if lent := os.environ.get("SESSION_RELAY_TEST_STATE"):
+        with EmbeddedServices.running(Path(lent)) as running:
+            yield running
+        return
     with tempfile.TemporaryDirectory(prefix="session-relay-tests-") as name:
         Path(name).chmod(0o755)
         with EmbeddedServices.running(Path(name)) as running:

@@ -14,6 +14,7 @@ from typing import Final, Self
 from tests.proxy import Link, Proxy, Way
 
 _HOST: Final = b"127.0.0.1"
+PRODUCE: Final = 0
 _FETCH: Final = 1
 _BATCH_HEAD_BYTES: Final = 61
 _MAGIC: Final = 2
@@ -30,6 +31,8 @@ class KafkaProxy(Proxy):
 
     def __init__(self, host: str, port: int, renamed: Mapping[bytes, bytes]) -> None:
         self._renamed, self._spoil = renamed, 0
+        self.swallowed: frozenset[int] = frozenset()
+        """Keys of requests that never arrive, such as `PRODUCE`."""
         super().__init__(host, port)
 
     def spoil(self, batches: int) -> None:
@@ -42,25 +45,30 @@ class KafkaProxy(Proxy):
         return self._spoil
 
     def heal(self) -> None:
-        self._spoil = 0
+        self._spoil, self.swallowed = 0, frozenset()
         super().heal()
 
     async def _next(self, link: Link, way: Way, source: asyncio.StreamReader) -> bytes:
         """One whole message: its length, and so much."""
-        head = await source.readexactly(4)
-        body = await source.readexactly(int.from_bytes(head))
-        if way == "out":
+        while True:
+            head = await source.readexactly(4)
+            body = await source.readexactly(int.from_bytes(head))
+            if way == "back":
+                return head + self._answer(link, body)
             key, _, number = struct.unpack_from(">hhi", body)
             if key == _FETCH:
                 link.notes.add(number)
-            return head + body
+            if key not in self.swallowed:
+                return head + body
+
+    def _answer(self, link: Link, body: bytes) -> bytes:
         (number,) = struct.unpack_from(">i", body)
         if number in link.notes:
             link.notes.discard(number)
-            return head + (self._spoiled(body) if self._spoil else body)
+            return self._spoiled(body) if self._spoil else body
         for broker, ours in self._renamed.items():
             body = body.replace(broker, ours)
-        return head + body
+        return body
 
     def _spoiled(self, answer: bytes) -> bytes:
         if (last := last_byte_of_a_batch(answer)) is None:

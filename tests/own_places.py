@@ -31,8 +31,10 @@ def own_topic(admin: AdminClient) -> str:
 
 
 def migrated_template(url: str) -> str:
-    """Make the database that `own_database` copies; once a server."""
+    """Make the database that `own_database` copies, where there is none yet."""
     with psycopg.connect(url, autocommit=True) as connection:
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (_TEMPLATE,)).fetchone():
+            return _TEMPLATE
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_TEMPLATE)))
     migrate(make_conninfo(url, dbname=_TEMPLATE))
     return _TEMPLATE

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -34,7 +34,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=None, help="which rounds; any by default")
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--only", type=int, default=None, help="play this one round of the seed")
+    parser.add_argument(
+        "--faults",
+        default=None,
+        metavar="NAMES",
+        help="these in every round, comma separated; in their order",
+    )
     told = parser.parse_args()
+    if unknown := set((told.faults or "").split(",")) - {"", *FAULTS}:
+        parser.error(f"no such faults: {', '.join(sorted(unknown))}; there are {', '.join(sorted(FAULTS))}")
     seed = random.SystemRandom().randrange(2**31) if told.seed is None else told.seed
     rounds = range(told.rounds) if told.only is None else range(told.only, told.only + 1)
     os.environ.setdefault("SESSION_RELAY_CACHE", str(Path(".session-relay", "cache").absolute()))
@@ -43,7 +51,8 @@ def main() -> int:
         place.chmod(0o755)  # another user runs the database where root calls
         with EmbeddedServices.running(place / "services") as services:
             template = migrated_template(services.addresses.database_url)
-            outcomes = run(Ground(services, template, place), seed, rounds)
+            hands = told.faults and [told.faults.split(",")] * rounds.stop
+            outcomes = run(Ground(services, template, place), seed, rounds, hands)
     print(json.dumps(summary(seed, outcomes)))
     return int(any(outcome.verdict.problems for outcome in outcomes))
 
@@ -53,10 +62,11 @@ def drawn() -> list[str]:
     return [name for name in FAULTS if name != "spool_disk_full" or can_mount()]
 
 
-def run(ground: Ground, seed: int, rounds: Iterable[int]) -> list[Outcome]:
-    """Play these rounds; findings are told at once, and their logs kept."""
-    rounds = list(rounds)
-    hands = deal(seed, max(rounds) + 1, drawn())
+def run(
+    ground: Ground, seed: int, rounds: range, hands: Sequence[Sequence[str]] | None = None
+) -> list[Outcome]:
+    """Play these rounds with dealt hands, or given ones; findings are told at once, and their logs kept."""
+    hands = hands or deal(seed, rounds.stop, drawn())
     console = Console(stderr=True)
     columns = (
         *Progress.get_default_columns()[:3],

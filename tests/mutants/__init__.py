@@ -1,0 +1,1 @@
+"""Defects that somebody might bring in, and whether the tests would notice."""
