@@ -59,14 +59,14 @@ def topic(admin: AdminClient) -> str:
 
 
 @pytest.fixture(scope="session")
-def _template(services: EmbeddedServices) -> str:
+def template(services: EmbeddedServices) -> str:
     return migrated_template(services.addresses.database_url)
 
 
 @pytest.fixture
-def database_url(services: EmbeddedServices, _template: str) -> Iterator[str]:
+def database_url(services: EmbeddedServices, template: str) -> Iterator[str]:
     """A migrated database of this test alone."""
-    with own_database(services.addresses.database_url, _template) as url:
+    with own_database(services.addresses.database_url, template) as url:
         yield url
 
 
@@ -82,11 +82,11 @@ def rig(services: EmbeddedServices, topic: str, database_url: str, tmp_path: Pat
 def module_rig(
     services: EmbeddedServices,
     admin: AdminClient,
-    _template: str,
+    template: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[SinkRig]:
     """Sinks that the tests of one module share."""
-    with own_database(services.addresses.database_url, _template) as url:
+    with own_database(services.addresses.database_url, template) as url:
         made = SinkRig(services, own_topic(admin), url, tmp_path_factory.mktemp("sinks"))
         yield made
         made.close()
