@@ -21,6 +21,8 @@ class Link:
 
     def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
         self.ends = (client, server)
+        self.loud = asyncio.Event()
+        self.loud.set()
         self.notes: set[int] = set()
         """For proxies that follow a protocol."""
 
@@ -74,6 +76,10 @@ class Proxy:
         """Keep all connections, take new ones, and forward nothing, as a wire that swallows packets."""
         self._loop.call_soon_threadsafe(self._loud.clear)
 
+    def mute(self) -> None:
+        """Fall silent on the connections that are open now; new ones are forwarded."""
+        self._loop.call_soon_threadsafe(self._mute)
+
     def cut(self, way: Way, after_bytes: int) -> None:
         """End the connection on which so many more bytes have gone this way, wherever that cuts a message."""
         self._cut_in[way] = after_bytes
@@ -87,7 +93,16 @@ class Proxy:
         """Forward everything as it comes; what was held back arrives."""
         self.bytes_per_s, self.delay_s = None, 0.0
         self._cut_in.clear()
-        self._loop.call_soon_threadsafe(self._loud.set)
+        self._loop.call_soon_threadsafe(self._set_loud)
+
+    def _mute(self) -> None:
+        for link in self._links:
+            link.loud.clear()
+
+    def _set_loud(self) -> None:
+        self._loud.set()
+        for link in self._links:
+            link.loud.set()
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_WITHIN_S)
@@ -139,6 +154,7 @@ class Proxy:
                 if self.delay_s:
                     await asyncio.sleep(self.delay_s)
                 await self._loud.wait()
+                await link.loud.wait()
                 left = self._cut_in.get(way)
                 if left is not None and len(piece) >= left:
                     del self._cut_in[way]

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -45,6 +46,11 @@ def main() -> int:
         parser.error(f"no such faults: {', '.join(sorted(unknown))}; there are {', '.join(sorted(FAULTS))}")
     seed = random.SystemRandom().randrange(2**31) if told.seed is None else told.seed
     rounds = range(told.rounds) if told.only is None else range(told.only, told.only + 1)
+    for signum in (
+        signal.SIGTERM,
+        signal.SIGINT,
+    ):  # a shell has what it puts in the background ignore the latter
+        signal.signal(signum, lambda number, _: sys.exit(128 + number))
     os.environ.setdefault("SESSION_RELAY_CACHE", str(Path(".session-relay", "cache").absolute()))
     with tempfile.TemporaryDirectory(prefix="session-relay-chaos-") as name:
         place = Path(name)

@@ -1,6 +1,7 @@
 """One round: a load, a hand of faults, time to recover, an end in order, and the verdict."""
 
 import random
+import traceback
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
@@ -41,7 +42,15 @@ class Outcome(NamedTuple):
 
 
 def play(ground: Ground, seed: int, number: int, hand: Sequence[str]) -> Outcome:
-    """Play one round of a seed."""
+    """Play one round of a seed; where the rig itself fails, that is a finding too."""
+    try:
+        return _round(ground, seed, number, hand)
+    except Exception as error:  # noqa: BLE001 - the other rounds are still to be played
+        where = traceback.format_exc(limit=-3)
+        return Outcome(Verdict(problems=[f"the round failed: {error!r}\n{where}"]), Counter())
+
+
+def _round(ground: Ground, seed: int, number: int, hand: Sequence[str]) -> Outcome:
     chance = random.Random(f"{seed}:{number}")
     services, logs = ground.services, ground.logs / f"{seed}-{number}"
     logs.mkdir()

@@ -189,9 +189,11 @@ def _small_disk(place: Path) -> Iterator[Path]:
     place.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_BYTES}", "tmpfs", str(place)]
     small = os.geteuid() == 0 and subprocess.run(mount, check=False, capture_output=True).returncode == 0
-    yield place
-    if small:
-        subprocess.run(["umount", str(place)], check=True)
+    try:
+        yield place
+    finally:
+        if small:
+            subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def can_mount() -> bool:

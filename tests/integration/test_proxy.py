@@ -72,6 +72,20 @@ def test_silence_keeps_connections_and_what_was_sent_arrives_afterwards(
     assert client.recv(10) == b"anybody?"
 
 
+def test_who_is_muted_waits_while_others_are_heard(proxy: Proxy, client: socket.socket) -> None:
+    proxy.mute()
+    client.sendall(b"later")
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as second:
+        second.sendall(b"now")
+        assert second.recv(10) == b"now"
+    client.settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        client.recv(10)
+    proxy.heal()
+    client.settimeout(5)
+    assert client.recv(10) == b"later"
+
+
 def test_a_reset_is_heard_as_one_and_new_connections_are_taken(proxy: Proxy, client: socket.socket) -> None:
     proxy.reset()
     with pytest.raises(ConnectionResetError):

@@ -1,12 +1,14 @@
 """The relay dies, stops, ends, and finds its disk full."""
 
-import os
 import random
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 
 from tests.chaos.fault import fault
 from tests.chaos.stage import Stage
+
+_PIECE_BYTES = 64 * 1024
 
 
 @fault("relay")
@@ -34,9 +36,9 @@ def spool_disk_full(stage: Stage, _: random.Random) -> Iterator[None]:
     for proxy in stage.relay_wire.proxies:
         proxy.silence()
     filler = stage.spool_disk / "filler"
-    room = os.statvfs(stage.spool_disk)
-    with filler.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, max(1, room.f_bavail * room.f_frsize))
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(_PIECE_BYTES)):
+            pass
     yield
     filler.unlink()
     for proxy in stage.relay_wire.proxies:

@@ -66,11 +66,13 @@ def sink_frozen_in_copy(stage: Stage, chance: random.Random) -> Iterator[None]:
         with connected(stage.rig) as connection:
             caught = _within(lambda: connection.execute(IN_COPY).fetchone() is not None)
         frozen.signal(signal.SIGSTOP)
+        stage.postgres_wire.mute()  # what it wrote waits in the kernel's buffers, and would go on arriving
     finally:
         stage.postgres_wire.bytes_per_s = None
         other.start()
     yield
     frozen.signal(signal.SIGCONT)
+    stage.postgres_wire.heal()
     if not caught:
         raise Missed
 
