@@ -15,7 +15,7 @@ from consumers.offsets import Offsets
 from consumers.pool import prepare
 from consumers.positions import Position, Row
 from consumers.write import Write
-from schemas.event import EventType, SessionEvent
+from schemas.event import SessionEvent
 from tests.events import made
 from tests.eventually import eventually
 
@@ -24,8 +24,9 @@ TOPIC_ID = UUID(int=7)
 WAITS = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 HOLD = "SELECT 1 FROM consumer_offsets WHERE partition = 0 FOR UPDATE"
 FIRST = made(session="s-0")
-LOWER = [made(sequence=n) for n in (1, 2)]
-GREATER = made(user="u-2", kind=EventType.SESSION_COMPLETE)
+AROUND = [made(sequence=n) for n in (1, 3)]
+BETWEEN = made(user="u-2", sequence=2)
+"""After it the first of the two is stale, though it was greater than what they were folded onto."""
 
 
 @pytest.fixture
@@ -52,13 +53,13 @@ def test_what_was_folded_onto_may_not_have_changed(write: Write, database_url: s
     with psycopg.connect(database_url, autocommit=True) as look, ThreadPoolExecutor(1) as pool:
         with psycopg.connect(database_url) as holder:
             holder.execute(HOLD)
-            folding = pool.submit(call, write, 0, 1, LOWER)
+            folding = pool.submit(call, write, 0, 1, AROUND)
             eventually(lambda: look.execute(WAITS).fetchone())
-            call(write, 1, 0, [GREATER])
+            call(write, 1, 0, [BETWEEN])
         with pytest.raises(TryAgain):
             folding.result(20)
-        call(write, 0, 1, LOWER)
+        call(write, 0, 1, AROUND)
         told = look.execute("SELECT event_id::text FROM sessions WHERE session_id = 's-1'").fetchall()
         outcomes = look.execute("SELECT written, stale FROM consumer_offsets WHERE partition = 0").fetchone()
-    assert told == [(GREATER.event_id,)]
-    assert outcomes == (1, 2)
+    assert told == [(AROUND[1].event_id,)]
+    assert outcomes == (2, 1)
