@@ -23,8 +23,9 @@ from config.embedded.services import EmbeddedServices
 from tests.mutants.defects import ROOT, Defect, DoesNotApply, broken, defects, put_into
 
 _LIMIT_S = 400.0
-_FAILED = re.compile(rb"\b[1-9]\d* failed")
-_NOTICED = "caught"
+_FAILED = re.compile(rb"^FAILED (\S+)", re.MULTILINE)
+_FOUND = re.compile(rb"^(round \d+: (?!\d+\.\d s, ).*)", re.MULTILINE)
+_CAUGHT = "caught"
 
 
 def main() -> int:
@@ -51,7 +52,7 @@ def main() -> int:
                 verdicts[defect.name] = (_verdict(tree, defect), time.monotonic() - begun_s)
                 print(f"{defect.name}: {verdicts[defect.name][0]}", file=sys.stderr, flush=True)
     _show(chosen, verdicts)
-    missed = sorted(name for name, (verdict, _) in verdicts.items() if verdict != _NOTICED)
+    missed = sorted(name for name, (verdict, _) in verdicts.items() if not verdict.startswith(_CAUGHT))
     caught = len(verdicts) - len(missed)
     print(json.dumps({"mutants": len(chosen), "caught": caught, "missed": missed, "control": control}))
     return int(caught != len(chosen))
@@ -90,14 +91,14 @@ def _verdict(tree: Path, defect: Defect) -> str:
     """Whether anything notices it; the tests first, as they are quicker."""
     try:
         with put_into(defect, tree):
-            found = "missed"
+            found = "passed"
             if defect.tests:
                 found = _run(tree, _pytest(defect.tests), lent=not defect.stops)
-            if defect.chaos and found != "noticed":
+            if defect.chaos and not found.startswith(_CAUGHT):
                 found = _run(tree, [sys.executable, "-m", "tests.chaos", *defect.chaos.split()])
     except DoesNotApply as error:
         return str(error)
-    return {"noticed": _NOTICED, "passed": "missed"}.get(found, found)
+    return "missed" if found == "passed" else found
 
 
 def _pytest(tests: Sequence[str]) -> list[str]:
@@ -105,7 +106,7 @@ def _pytest(tests: Sequence[str]) -> list[str]:
 
 
 def _run(tree: Path, call: Sequence[str], *, lent: bool = True) -> str:
-    """Run it in the tree, on services that are lent or its own: passed, noticed, or what went wrong."""
+    """Run it in the tree, on lent services or its own: passed, caught by what, or what went wrong."""
     environment = {**os.environ, "PYTHONPATH": str(tree)}
     if lent:
         environment["SESSION_RELAY_TEST_STATE"] = str(tree.parent / "services")
@@ -120,8 +121,8 @@ def _run(tree: Path, call: Sequence[str], *, lent: bool = True) -> str:
     told = log.read_bytes()
     if done.returncode == 0:
         return "passed"
-    if done.returncode == 1 and (_FAILED.search(told) or b'"findings": ' in told):
-        return "noticed"
+    if done.returncode == 1 and (by := _FAILED.search(told) or _FOUND.search(told)):
+        return f"{_CAUGHT} by {by[1].decode()}"
     return f"ended with status {done.returncode}: {told[-300:].decode(errors='replace')}"
 
 
