@@ -39,6 +39,9 @@ def pool_of(db: DbSettings) -> ConnectionPool:
         min_size=db.pool_min,
         max_size=db.pool_max,
         timeout=db.pool_timeout_s,
+        # By itself the pool tries again for five minutes, ever more seldom: then a probe would find none of
+        # its connections for up to two minutes after Postgres is back. Who waits has it tried anew.
+        reconnect_timeout=db.pool_timeout_s,
         max_lifetime=db.max_lifetime_s,
         check=ConnectionPool.check_connection,
         configure=prepare,
