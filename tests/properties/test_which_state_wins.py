@@ -147,7 +147,7 @@ def test_the_upsert_agrees_with_plain_words_on_each_record(apply: Applying, log:
     assert states(apply) == expected.states
 
 
-@QUICK
+@settings(parent=QUICK, max_examples=200)
 @given(log=histories(), data=st.data())
 def test_batches_of_several_tenants_and_sources_agree_with_plain_words(
     apply: Applying, log: list[SessionEvent], data: st.DataObject

@@ -1,7 +1,6 @@
 """Postgres goes and comes back: an outage costs time, never a record, and parks nothing."""
 
 import random
-from collections.abc import Iterator
 
 import pytest
 from confluent_kafka import TopicPartition
@@ -13,14 +12,6 @@ from tests.eventually import eventually
 from tests.sink_rig import SinkRig
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
-
-
-@pytest.fixture
-def postgres(services: EmbeddedServices) -> Iterator[EmbeddedServices]:
-    """Whatever the test does to it, Postgres runs again afterwards."""
-    yield services
-    if "postgres" not in services.pids:
-        services.start("postgres")
 
 
 def members(admin: AdminClient, group: str) -> set[str]:
