@@ -150,6 +150,9 @@ class Writer:
             self._failures += 1
             return Failed(cause, job)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the polling thread must hear of it
+            if isinstance(job, Batch):
+                spans = {partition: [span.begin, span.end - 1] for partition, span in job.spans.items()}
+                log.error("batch_stops_the_sink", first_and_last_offsets=spans)  # noqa: TRY400 - told by the other
             return Crashed(error)
 
     def _place(self, job: Place) -> Placed:

@@ -92,7 +92,7 @@ def test_what_is_assigned_or_kept_in_a_rebalance_stays_paused_until_it_is_placed
     first.consumer.unplace()
     second = Member(rig)
     try:
-        eventually(lambda: (first.polled(), second.polled()) and second.consumer.unplaced, within_s=30)
+        eventually(lambda: [bool(one.polled().consumer.unplaced) for one in (first, second)][1], within_s=30)
         before = fetched([first, second])
         rig.publish(made(session=f"t-{n}", user=f"u-{n}") for n in range(60))
         assert fetched([first, second]) == before

@@ -26,6 +26,7 @@ def test_it_exits_with_3_parks_nothing_and_stands_at_that_record(rig: SinkRig, a
     assert sink.wait(20) == ExitCode.STOPPED_FOR_SAFETY
     assert rig.start("--accept-poison", "10").wait(20) == ExitCode.STOPPED_FOR_SAFETY
     assert "1900000999" in rig.log_of(sink)
+    assert [line["offset"] for line in rig.told(sink, "record_stops_the_sink")] == [1]
     assert rig.done() == 1
     assert rig.sums()["parked"] == 0
     assert parked_letters(admin, rig) == 0
