@@ -8,7 +8,7 @@ import structlog
 from confluent_kafka import Message
 
 from config import metrics
-from config.errors import Poison
+from config.errors import Poison, Unavailable
 from consumers.batch import Batch, Read, Skipped, Span, unstorable
 from consumers.consumer import Record
 from consumers.fold import from_the_future
@@ -64,8 +64,9 @@ class Decoder:
                 reads.append(read)
             except Poison as poison:
                 batch.poison.append(unstorable(partition, offset, message, poison))
-            except Exception:  # what it is, is told where the process ends; here is where it lies
-                log.error("record_stops_the_sink", partition=partition, offset=offset)  # noqa: TRY400
+            except Exception as error:
+                if not isinstance(error, Unavailable):  # what it is, is told where the process ends
+                    log.error("record_stops_the_sink", partition=partition, offset=offset)  # noqa: TRY400
                 raise
         batch.size_bytes += size_bytes
         batch.reads += reads

@@ -14,7 +14,8 @@ from confluent_kafka.admin import AdminClient
 from config.embedded.services import EmbeddedServices
 from tests.events import made
 from tests.eventually import eventually
-from tests.faults.sink.test_postgres_gone import members, parked_letters
+from tests.faults.sink.test_postgres_gone import parked_letters
+from tests.groups import members
 from tests.integration.test_sink_metrics import base_url, get, samples
 from tests.sink_rig import SinkRig
 

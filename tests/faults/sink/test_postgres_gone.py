@@ -9,14 +9,10 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from config.embedded.services import EmbeddedServices
 from tests.events import history
 from tests.eventually import eventually
+from tests.groups import members
 from tests.sink_rig import SinkRig
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
-
-
-def members(admin: AdminClient, group: str) -> set[str]:
-    told = admin.describe_consumer_groups([group])[group].result(10)
-    return {member.member_id for member in told.members}
 
 
 @pytest.mark.timeout(180)
