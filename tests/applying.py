@@ -20,8 +20,8 @@ from consumers.positions import Position, Row
 from consumers.storm import Storm
 from consumers.write import Tally, Write
 from schemas.event import SessionEvent
-from tests.reads import TOPIC_ID, read
 from tests.events import Key
+from tests.reads import TOPIC_ID, read
 
 BATCH_ROWS = 10_000
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from uuid import UUID
 
 import pytest
 from confluent_kafka.admin import AdminClient
@@ -11,7 +10,7 @@ from psycopg_pool import ConnectionPool
 from config import metrics
 from config.clock import SystemClock
 from consumers import statements
-from consumers.batch import Batch, Read, Span
+from consumers.batch import Batch, Span
 from consumers.breaker import NAME, Circuit
 from consumers.fates import PostgresUnavailable
 from consumers.positions import Position, Positions
@@ -19,6 +18,7 @@ from consumers.writer import Dropped, Failed, Place, Placed, Result, Writer
 from tests.applying import Applying
 from tests.events import made
 from tests.eventually import eventually
+from tests.reads import TOPIC_ID, read
 
 pytestmark = pytest.mark.integration
 
@@ -38,16 +38,14 @@ def writing(database_url: str, *, reset_s: float) -> Iterator[tuple[Writer, Circ
             circuit=circuit,
             clock=SystemClock(),
         )
-        writer._positions.update(
-            {n: Position(topic_id=UUID(int=7), row=None, begin=0, first=0) for n in (0, 1)}
-        )
+        writer._positions.update({n: Position(topic_id=TOPIC_ID, row=None, begin=0, first=0) for n in (0, 1)})
         writer.start()
         yield writer, circuit
         assert writer.stop(5)
 
 
 def batch(partition: int) -> Batch:
-    return Batch(spans={partition: Span(0, 1, 1)}, reads=[Read(made(), partition, 0)])
+    return Batch(spans={partition: Span(0, 1, 1)}, reads=[read(made(), 0, partition)])
 
 
 def results(writer: Writer, count: int) -> list[Result]:
