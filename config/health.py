@@ -26,6 +26,8 @@ class Dependency:
     clock: Clock
     substitute: "Dependency | None" = None
     """What stands in for it while it is down."""
+    circuit: Callable[[], str] | None = None
+    """The state of the circuit breaker around it, where there is one: closed, half-open or open."""
     _lock: Lock = field(default_factory=Lock)
     _last_success_s: float | None = None
     _failures: int = 0
@@ -55,7 +57,8 @@ class Dependency:
         """The dependency's row in the body of `/readyz`."""
         with self._lock:
             last_s = self._last_success_s
-            return {
+            circuit = {} if self.circuit is None else {"circuit": self.circuit()}
+            return circuit | {
                 "up": self._reason is None,
                 "needed": self.needed,
                 "problem": self._reason,
@@ -82,9 +85,16 @@ class Health:
         """Say no to `/readyz` from now on: the role is going away."""
         self._stopping = "shutting down"
 
-    def dependency(self, name: str, *, needed: bool, substitute: Dependency | None = None) -> Dependency:
+    def dependency(
+        self,
+        name: str,
+        *,
+        needed: bool,
+        substitute: Dependency | None = None,
+        circuit: Callable[[], str] | None = None,
+    ) -> Dependency:
         """Declare a dependency; it counts as down until its first success."""
-        made = Dependency(name=name, needed=needed, clock=self._clock, substitute=substitute)
+        made = Dependency(name=name, needed=needed, clock=self._clock, substitute=substitute, circuit=circuit)
         return self._dependencies.setdefault(name, made)
 
     def live(self) -> tuple[int, bytes]:

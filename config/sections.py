@@ -218,7 +218,8 @@ class SinkSettings(Section):
         default=90, description="Days after which a redriven or discarded dead letter is removed."
     )
     topic_check_s: Positive = Field(
-        default=30, description="Seconds between looks whether the topic was recreated."
+        default=30,
+        description="Seconds between looks whether the topic was recreated or the table restored.",
     )
     shutdown_s: Positive = Field(default=10, description="Seconds to finish or roll back after SIGTERM.")
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
+import structlog
 from confluent_kafka import Message
 
 from config import metrics
-from config.errors import Poison
+from config.errors import Poison, Unavailable
 from consumers.batch import Batch, Read, Skipped, Span, unstorable
 from consumers.consumer import Record
 from consumers.fold import from_the_future
@@ -17,6 +18,8 @@ from consumers.staging import place_of, short_way
 from schemas.codec import decode
 from schemas.event import RANK
 from schemas.versions import LATEST
+
+log = structlog.get_logger()
 
 _staged: Final = short_way(LATEST.parsed)
 
@@ -61,6 +64,10 @@ class Decoder:
                 reads.append(read)
             except Poison as poison:
                 batch.poison.append(unstorable(partition, offset, message, poison))
+            except Exception as error:
+                if not isinstance(error, Unavailable):  # what it is, is told where the process ends
+                    log.error("record_stops_the_sink", partition=partition, offset=offset)  # noqa: TRY400
+                raise
         batch.size_bytes += size_bytes
         batch.reads += reads
         metrics.SINK_FUTURE_EVENTS.inc(future)

@@ -53,7 +53,7 @@ class Pipeline:
     def __init__(self, writer: Writer, settings: SinkSettings, health: Health, clock: Clock) -> None:
         self._writer, self._settings, self._clock = writer, settings, clock
         self._health = health
-        self._postgres = health.dependency("postgres", needed=False)
+        self._postgres = health.dependency("postgres", needed=False, circuit=lambda: writer.circuit)
         self._batch = Batch()
         self._decoder = Decoder()
         self._under_way = 0
@@ -70,7 +70,7 @@ class Pipeline:
             self._health.beat()
             self._handle(self._writer.results(), consumer)
             self._ask_for_places(consumer)
-            self._check_now_and_then()
+            self._check_now_and_then(consumer)
             if self._is_full():
                 self._make_room(consumer, stop)
             elif self._fill(consumer) < _CHUNK and not self._under_way and self._batch.rows:
@@ -144,14 +144,14 @@ class Pipeline:
 
     def _ask_for_places(self, consumer: Consumer) -> None:
         unplaced = consumer.unplaced
-        if unplaced and not self._placing:
+        if (unplaced or self._writer.circuit != "closed") and not self._placing:
             self._placing = True
             self._writer.submit(Place(tuple(sorted(unplaced))))
 
-    def _check_now_and_then(self) -> None:
+    def _check_now_and_then(self, consumer: Consumer) -> None:
         if self._clock.monotonic_s() >= self._check_at_s:
             self._check_at_s = self._clock.monotonic_s() + self._settings.topic_check_s
-            self._writer.submit(Check())
+            self._writer.submit(Check(tuple(consumer.next)))
 
     def _handle(self, results: Sequence[Result], consumer: Consumer) -> None:
         for result in results:
@@ -174,8 +174,9 @@ class Pipeline:
                     self._start_over(consumer)
                 case Failed(cause, job):
                     self._on_failure(consumer, cause, job)
-                case Checked():
-                    pass
+                case Checked(asked):
+                    if asked:
+                        self._postgres.succeeded()
                 case Crashed(error):
                     raise error
                 case _:

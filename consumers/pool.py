@@ -39,6 +39,9 @@ def pool_of(db: DbSettings) -> ConnectionPool:
         min_size=db.pool_min,
         max_size=db.pool_max,
         timeout=db.pool_timeout_s,
+        # Attempts back off for so long, by default 300 s, and only then may a caller's begin: no longer
+        # than one waits, so that each probe of a server that was away meets a fresh attempt.
+        reconnect_timeout=db.pool_timeout_s,
         max_lifetime=db.max_lifetime_s,
         check=ConnectionPool.check_connection,
         configure=prepare,

@@ -81,6 +81,8 @@ class Positions:
         """
         # The table first: it only moves on, so a log read later never seems cut when it is not.
         rows, skips = self._rows(partitions, probe=probe)
+        if not partitions:
+            return {}
         with kafka_errors():
             held = self._logs(partitions, timeout_s)
         positions = {}
@@ -93,6 +95,15 @@ class Positions:
         for partition, position in positions.items():
             self._tell(partition, position)
         return positions
+
+    def stand(self, positions: Mapping[int, Position]) -> bool:
+        """Whether the table is where these positions left it; it is not when a backup was put back.
+
+        Raises:
+            PostgresUnavailable: The table could not be read.
+        """
+        rows, _ = self._rows(list(positions), probe=False)
+        return all(rows.get(partition) == at.row for partition, at in positions.items())
 
     def topic_id(self, timeout_s: float = 10.0) -> UUID:
         """The topic's id in Kafka now; another one than before means that it was recreated.

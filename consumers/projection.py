@@ -125,11 +125,13 @@ class Projection:
             self._purge_at_s = now_s + _PURGE_EVERY_S  # else there may be more
 
     def _check(self) -> None:
-        """A recreated topic may have no offset that tells it."""
+        """No record may tell of a recreated topic, nor of a table that a backup put back."""
         if self._positions:
             topic_id = self._read_positions.topic_id()
             if any(position.topic_id != topic_id for position in self._positions.values()):
                 raise Fenced("the dead-letter topic was recreated")
+            if not self._read_positions.stand(self._positions):
+                raise Fenced("the table is not where this member left it")
 
     def _wait(self, consumer: Consumer) -> None:
         """Poll on, so that the membership stays, until it may be tried again."""

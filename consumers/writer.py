@@ -36,17 +36,25 @@ _DOUBLINGS: Final = 10
 
 
 class Place(NamedTuple):
-    """Job: find out where these partitions go on. After a failure this is what is tried again."""
+    """Job: find out where these partitions go on. After a failure this is what is tried again.
+
+    With none it is a probe alone: a member without partitions hears of Postgres' return by nothing else.
+    """
 
     partitions: tuple[int, ...]
 
 
 class Check(NamedTuple):
-    """Job: see that the topic is still the one that was placed."""
+    """Job: see that topic and table are still those by which these partitions were placed."""
+
+    partitions: tuple[int, ...]
 
 
 class Checked(NamedTuple):
-    """Result: it is."""
+    """Result: they are."""
+
+    postgres: bool
+    """Whether the table was asked too; while its circuit is not closed only the probe asks."""
 
 
 class Placed(NamedTuple):
@@ -113,6 +121,11 @@ class Writer:
         except Empty:
             return found
 
+    @property
+    def circuit(self) -> str:
+        """The state of the circuit around Postgres: closed, half-open or open."""
+        return self._circuit.state
+
     def stop(self, timeout_s: float) -> bool:
         """End the thread after the job that it is at; False when that takes longer."""
         self._stop.set()
@@ -130,13 +143,16 @@ class Writer:
                 case Place():
                     return self._place(job)
                 case Check():
-                    return self._check()
+                    return self._check(job)
                 case Batch():
                     return self._write_batch(job)
         except (Unavailable, Fenced) as cause:
             self._failures += 1
             return Failed(cause, job)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the polling thread must hear of it
+            if isinstance(job, Batch):
+                spans = {partition: [span.begin, span.end - 1] for partition, span in job.spans.items()}
+                log.error("batch_stops_the_sink", first_and_last_offsets=spans)  # noqa: TRY400 - told by the other
             return Crashed(error)
 
     def _place(self, job: Place) -> Placed:
@@ -160,15 +176,27 @@ class Writer:
         self._positions.update(positions)
         return Placed(positions)
 
-    def _check(self) -> Checked:
-        """Ask Kafka for the topic's id: a recreated topic may have no offset that tells it."""
+    def _check(self, job: Check) -> Checked:
+        """Ask for what no record tells: a recreated topic's id, and a table that a backup put back."""
         topic_id = self._read_positions.topic_id()
         if any(position.topic_id != topic_id for position in self._positions.values()):
             self._positions.clear()
             raise Fenced("the topic was recreated")
-        return Checked()
+        if self._circuit.state != "closed":
+            return Checked(postgres=False)
+        placed = {p: self._positions[p] for p in job.partitions if p in self._positions}
+        try:
+            stands = self._read_positions.stand(placed)
+        except PostgresUnavailable as error:
+            self._circuit.failed(error)
+            raise
+        if not stands:
+            raise Fenced("the table is not where this member left it")
+        return Checked(postgres=True)
 
     def _write_batch(self, batch: Batch) -> Written | Dropped:
+        if self._circuit.wait_s():
+            return Dropped()  # it waited behind the one that failed: it would be a probe before its time
         if any(not self._continues(partition, span.begin) for partition, span in batch.spans.items()):
             return Dropped()
         self._circuit.call(partial(self._apply, batch, self._positions, self._settle))

@@ -20,6 +20,7 @@ from consumers.positions import Position, Row
 from consumers.storm import Storm
 from consumers.write import Tally, Write
 from schemas.event import SessionEvent
+from tests.events import Key
 from tests.reads import TOPIC_ID, read
 
 BATCH_ROWS = 10_000
@@ -45,7 +46,16 @@ class Applying:
         )
         self.settled: list[int] = []
         """Rows of each transaction."""
+        self.parked: set[int] = set()
+        """Offsets of the records that were set aside."""
         self._row: Row | None = None
+
+    def begin_anew(self) -> None:
+        """Empty the tables, and begin with offset 0 again."""
+        self.query("TRUNCATE sessions, consumer_offsets")
+        self.next, self._row = 0, None
+        self.settled.clear()
+        self.parked.clear()
 
     def batch(self, events: Sequence[SessionEvent]) -> Batch:
         """These events as the next records of the log."""
@@ -63,6 +73,7 @@ class Applying:
         def settle(piece: Batch, _: Tally) -> None:
             end = piece.spans[0].end
             self.settled.append(piece.rows)
+            self.parked |= {record.offset for record in piece.poison}
             self._row = Row(TOPIC_ID, end)
             positions[0] = Position(topic_id=TOPIC_ID, row=self._row, begin=end, first=0)
 
@@ -109,6 +120,14 @@ def applying(database_url: str, kafka: str, topic: str, *, timeout_s: float = 30
 
     with ConnectionPool(database_url, min_size=1, max_size=2, configure=prepare, open=True) as pool:
         yield Applying(pool, kafka, topic, timeout_s)
+
+
+def states(of: Applying) -> dict[Key, tuple[str, list[str]]]:
+    """Winner and remembered ids by tenant, source and session."""
+    told = of.query(
+        "SELECT tenant, source, session_id, event_id::text, applied_event_ids::text[] FROM sessions"
+    )
+    return {(tenant, source, session): (winner, ids) for tenant, source, session, winner, ids in told}
 
 
 def rows(of: Applying) -> dict[str, tuple[str, list[str]]]:

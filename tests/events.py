@@ -71,20 +71,36 @@ def history(chance: random.Random, count: int, sessions: int = 4, prefix: str = 
     return log
 
 
+Key = tuple[str, str, str]
+"""Tenant, source, session: one row."""
+APPLIED_OUTCOMES = ("written", "duplicate", "stale", "passed")
+
+
 class Expected(NamedTuple):
     """What the rule, read plainly, makes of a log."""
 
-    rows: dict[str, tuple[str, list[str]]]
-    """By session: the winning event's id, and the ids that the row remembers."""
-    outcomes: dict[str, int]
+    states: dict[Key, tuple[str, list[str]]]
+    """By row: the winning event's id, and the ids that the row remembers."""
+    told: list[str]
+    """What becomes of each record, in the order of the log."""
+
+    @property
+    def rows(self) -> dict[str, tuple[str, list[str]]]:
+        """The states by session alone, for logs of one tenant and one source."""
+        return {session: state for (_, _, session), state in self.states.items()}
+
+    @property
+    def outcomes(self) -> dict[str, int]:
+        """How many records have each outcome."""
+        return {outcome: self.told.count(outcome) for outcome in APPLIED_OUTCOMES}
 
 
 def expected_of(log: Sequence[SessionEvent]) -> Expected:
     """Apply events one at a time, in the words of the contract; shares no code with the product."""
     ranks = ["SESSION_STARTED", "INFERENCE_COMPLETE", "SESSION_FAILED", "SESSION_COMPLETE", "SESSION_DELETED"]
-    winners: dict[str, SessionEvent] = {}
-    remembered: dict[str, list[str]] = {}
-    outcomes = dict.fromkeys(("written", "duplicate", "stale", "passed"), 0)
+    winners: dict[Key, SessionEvent] = {}
+    remembered: dict[Key, list[str]] = {}
+    told = []
 
     def order(event: SessionEvent) -> tuple[object, ...]:
         early = event.occurred_at - event.received_at <= _DAY_US
@@ -93,15 +109,15 @@ def expected_of(log: Sequence[SessionEvent]) -> Expected:
         return ranks.index(str(event.type)), event.sequence, occurred, *version
 
     for event in log:
-        session = str(event.session_id)
+        key = event.tenant, event.source, str(event.session_id)
         if str(event.type) not in ranks:
-            outcomes["passed"] += 1
-        elif event.event_id in remembered.get(session, []):
-            outcomes["duplicate"] += 1
-        elif session not in winners or order(event) > order(winners[session]):
-            outcomes["written"] += 1
-            winners[session] = event
-            remembered[session] = [*remembered.get(session, []), event.event_id][-16:]
+            told.append("passed")
+        elif event.event_id in remembered.get(key, []):
+            told.append("duplicate")
+        elif key not in winners or order(event) > order(winners[key]):
+            told.append("written")
+            winners[key] = event
+            remembered[key] = [*remembered.get(key, []), event.event_id][-16:]
         else:
-            outcomes["stale"] += 1
-    return Expected({s: (winners[s].event_id, remembered[s]) for s in winners}, outcomes)
+            told.append("stale")
+    return Expected({key: (winners[key].event_id, remembered[key]) for key in winners}, told)

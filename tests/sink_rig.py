@@ -1,5 +1,6 @@
 """Real sinks as child processes on a topic and a database of their own, and the table's view of them."""
 
+import json
 import os
 import signal
 import subprocess
@@ -92,6 +93,12 @@ class SinkRig:
     def log_path(self, sink: subprocess.Popen[bytes]) -> Path:
         """Where it logs."""
         return self._logs / f"sink-{self._sinks.index(sink)}.log"
+
+    def told(self, sink: subprocess.Popen[bytes], event: str, **fields: Any) -> list[dict[str, Any]]:
+        """Its log lines of this name that have these fields, in order."""
+        wanted = {"event": event, **fields}
+        lines = (line for line in self.log_of(sink).splitlines() if line.startswith("{"))
+        return [line for line in map(json.loads, lines) if wanted.items() <= line.items()]
 
     def publish(self, events: Iterable[SessionEvent]) -> int:
         """Publish events by their users' keys and wait for Kafka; returns how many."""

@@ -176,7 +176,10 @@ def test_a_record_that_brings_the_sink_down_is_stepped_over_and_can_be_sent_agai
     rig.wait_until_done(1)
     rig.publish([made(session=name) for name in ("crash", "after")])
     assert first.wait(20) == ExitCode.FAILED
-    assert rig.start().wait(20) == ExitCode.FAILED
+    second = rig.start(SINK__BATCH_ROWS="1")
+    assert second.wait(20) == ExitCode.FAILED
+    (told_there,) = rig.told(second, "batch_stops_the_sink")
+    assert told_there["first_and_last_offsets"] == {str(busy_partition(rig)): [1, 1]}
     place = (rig.topic, busy_partition(rig), 1)
     assert "Not done" in run(rig, "park", *place).stdout
     assert rig.query(STATES) == []

@@ -2,14 +2,12 @@
 
 import random
 import signal
-import struct
 
 import pytest
 from confluent_kafka import Consumer, Message, Producer
 
 from config.embedded.services import EmbeddedServices
 from config.errors import ExitCode
-from schemas.codec import encode
 from tests.events import history, made
 from tests.eventually import eventually
 from tests.sink_rig import SinkRig
@@ -77,17 +75,6 @@ def test_a_record_that_is_larger_than_most_is_parked_too(rig: SinkRig) -> None:
     rig.start()
     rig.wait_until_done(1)
     assert rig.sums()["parked"] == 1
-
-
-def test_a_newer_schema_stops_the_sink_for_a_person_and_is_never_poison(rig: SinkRig) -> None:
-    newer = b"\x00" + struct.pack(">I", 1_900_000_999) + encode(made())[5:]
-    rig.publish([made(session="before")])
-    sink = rig.start()
-    rig.wait_until_done(1)
-    rig.publish_bytes([(b"u-1", newer)])
-    assert sink.wait(15) == ExitCode.STOPPED_FOR_SAFETY
-    assert rig.done() == 1
-    assert rig.sums()["parked"] == 0
 
 
 def test_a_database_without_its_tables_is_refused_at_the_start(

@@ -57,6 +57,14 @@ def test_a_dependency_is_down_until_its_first_success(health: Health) -> None:
     assert health.ready()[0] == 200
 
 
+def test_the_state_of_a_circuit_is_told_where_there_is_one(health: Health) -> None:
+    health.dependency("kafka", needed=True)
+    health.dependency("postgres", needed=False, circuit=lambda: "half-open")
+    dependencies = told(health.ready())[1]["dependencies"]
+    assert dependencies["postgres"]["circuit"] == "half-open"
+    assert "circuit" not in dependencies["kafka"]
+
+
 def test_readiness_tells_failures_in_a_row_and_the_last_success(health: Health, clock: FrozenClock) -> None:
     kafka = health.dependency("kafka", needed=True)
     kafka.succeeded()

@@ -2,24 +2,14 @@
 
 import os
 import signal
-from collections.abc import Iterator
 
 import pytest
 
-from config.embedded.services import EmbeddedServices
 from tests.events import made
 from tests.eventually import eventually
 from tests.sink_rig import SinkRig
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
-
-
-@pytest.fixture
-def kafka_pid(services: EmbeddedServices) -> Iterator[int]:
-    """Whatever the test does to it, Kafka goes on afterwards."""
-    pid = services.pids["kafka-1"]
-    yield pid
-    os.kill(pid, signal.SIGCONT)
 
 
 @pytest.mark.timeout(90)

@@ -1,7 +1,6 @@
 """Postgres goes and comes back: an outage costs time, never a record, and parks nothing."""
 
 import random
-from collections.abc import Iterator
 
 import pytest
 from confluent_kafka import TopicPartition
@@ -10,22 +9,10 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from config.embedded.services import EmbeddedServices
 from tests.events import history
 from tests.eventually import eventually
+from tests.groups import members
 from tests.sink_rig import SinkRig
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
-
-
-@pytest.fixture
-def postgres(services: EmbeddedServices) -> Iterator[EmbeddedServices]:
-    """Whatever the test does to it, Postgres runs again afterwards."""
-    yield services
-    if "postgres" not in services.pids:
-        services.start("postgres")
-
-
-def members(admin: AdminClient, group: str) -> set[str]:
-    told = admin.describe_consumer_groups([group])[group].result(10)
-    return {member.member_id for member in told.members}
 
 
 @pytest.mark.timeout(180)

@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests.events import history
 from tests.eventually import eventually
 from tests.proxy import Proxy
-from tests.sink_rig import SinkRig
+from tests.sink_rig import QUICK_SESSION, SinkRig
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
@@ -24,17 +24,27 @@ IN_TRANSACTION = (
 
 
 @pytest.mark.timeout(120)
-def test_a_write_that_waits_longer_than_polling_may_stand_still_loses_nothing(
+def test_a_write_that_waits_longer_than_polling_may_stand_still_loses_neither_record_nor_membership(
     rig: SinkRig, admin: AdminClient
 ) -> None:
-    """Method: a lock on the table for longer than the sink fills its batches, then for its stall limit."""
+    """Polling goes on in its own thread while the write waits beyond `max.poll.interval.ms`.
+
+    Method: a lock on the table for longer than the sink fills its batches, then for its stall limit, then for
+    that interval.
+    """
     log = history(random.Random(4), 1_500, sessions=80)
     rig.publish(log)
     with psycopg.connect(rig.database_url) as holder:
         holder.execute("LOCK TABLE sessions IN EXCLUSIVE MODE")
-        sink = rig.start(SINK__BATCH_ROWS="100", DB__LOCK_TIMEOUT_S="60", DB__STATEMENT_TIMEOUT_S="90")
+        sink = rig.start(
+            SINK__BATCH_ROWS="100",
+            DB__LOCK_TIMEOUT_S="60",
+            DB__STATEMENT_TIMEOUT_S="90",
+            KAFKA__OPTIONS=QUICK_SESSION.replace("}", ', "max.poll.interval.ms": 12000}'),
+        )
         eventually(lambda: rig.query(WAITING))
         eventually(lambda: "polling_goes_on" in rig.log_of(sink), within_s=30)
+        eventually(lambda: rig.query(f"{WAITING} AND now() - query_start > interval '14 s'"), within_s=30)
         assert rig.done() == 0
     rig.wait_until_done(len(log))
     rig.assert_as_expected(log)

@@ -1,13 +1,13 @@
-"""The log changes under a running sink: it goes on where it can, and counts what is gone."""
+"""The log has lost what the table still wants: a gap, counted and told, and the sink goes on behind it."""
 
 import psycopg
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 
 from tests.events import made
 from tests.eventually import eventually
+from tests.integration.test_sink_metrics import base_url, samples
 from tests.sink_rig import SinkRig
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
@@ -40,26 +40,6 @@ def test_retention_that_overtakes_a_sink_which_lags_is_a_gap_and_not_a_standstil
     assert gaps + written == 1_000
     assert rig.query("SELECT count(*) FROM sessions") == [(written,)]
     assert done == 50
+    assert sum(line["missing"] for line in rig.told(sink, "gap_in_log", topic=rig.topic)) == gaps
+    assert samples(base_url(rig, sink))["sink_gap_records_total",] == gaps
     assert sink.poll() is None
-
-
-@pytest.mark.timeout(120)
-def test_a_topic_recreated_under_a_running_sink_is_read_from_its_first_offset(
-    rig: SinkRig, admin: AdminClient
-) -> None:
-    """Method: delete and create while it runs, and fill beyond where it stood: no offset tells it."""
-    rig.publish(made(session=f"s-{n}") for n in range(10))
-    rig.start(SINK__TOPIC_CHECK_S="1")
-    rig.wait_until_done(10)
-    before = rig.query("SELECT DISTINCT topic_id FROM consumer_offsets")
-    for deleted in admin.delete_topics([rig.topic]).values():
-        deleted.result(20)
-    eventually(lambda: admin.create_topics([NewTopic(rig.topic, 3, 1)])[rig.topic].exception(20) is None)
-    rig.publish(made(session=f"t-{n}") for n in range(30))
-    eventually(lambda: rig.query("SELECT count(*) FROM sessions") == [(40,)], within_s=60)
-    eventually(lambda: rig.query("SELECT topic_id FROM consumer_offsets WHERE next_offset = 30") != before)
-    busy = "SELECT topic_id, next_offset, first_offset, gaps FROM consumer_offsets WHERE next_offset > 0"
-    topic_id, *offsets = rig.query(busy)[0]
-    assert offsets == [30, 0, 0]  # what it had read of the new topic before it noticed is duplicate now
-    assert [(topic_id,)] != before
-    rig.assert_accounted()

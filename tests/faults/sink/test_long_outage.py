@@ -1,0 +1,80 @@
+"""Postgres is away for an hour of probe periods: the sink holds still, and is back within one of them."""
+
+import json
+import random
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+import psutil
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from config.embedded.services import EmbeddedServices
+from tests.events import made
+from tests.eventually import eventually
+from tests.faults.sink.test_postgres_gone import parked_letters
+from tests.groups import members
+from tests.integration.test_sink_metrics import base_url, get, samples
+from tests.sink_rig import SinkRig
+
+pytestmark = [pytest.mark.integration, pytest.mark.faults]
+
+PERIOD_S = 0.2
+PERIODS = 60
+"""An hour, where BREAKER__RESET_S is a minute."""
+MOST_GROWTH_BYTES = 20_000_000
+NIGHT = bytes(random.Random(1).choices((0, 1, 2, 3), k=4_000))
+
+
+def assert_one_probe_a_period(changes: Sequence[dict[str, Any]]) -> None:
+    """Open, half-open, open and so on; a period between, or nearly by the clock of the log."""
+    told = [change["to"] for change in changes]
+    assert told[:-1] == ["open", "half-open"] * (len(told) // 2)
+    assert told[-1] == "closed"
+    for opened, probed in pairwise(changes):
+        if probed["to"] == "half-open":
+            waited = datetime.fromisoformat(probed["timestamp"]) - datetime.fromisoformat(opened["timestamp"])
+            assert waited.total_seconds() > PERIOD_S / 2
+
+
+@pytest.mark.timeout(180)
+def test_memory_membership_and_probes_stay_as_they_are_and_it_comes_back_at_once(
+    rig: SinkRig, postgres: EmbeddedServices, admin: AdminClient
+) -> None:
+    """Method: stop Postgres, fill the log with 40 MB, wait for 60 probes, nothing coming, start it again."""
+    log = [made(session=f"s-{n}", user=f"u-{n % 50}", stages=NIGHT) for n in range(13_000)]
+    rig.publish(log[:3_000])
+    sink = rig.start(BREAKER__RESET_S=str(PERIOD_S), DB__POOL_TIMEOUT_S="0.2")
+    rig.wait_until_done(3_000)
+    url = base_url(rig, sink)
+    process = psutil.Process(sink.pid)
+    before = members(admin, rig.topic)
+
+    def probes() -> float:
+        return samples(url).get(("breaker_transitions_total", "half-open", "postgres"), 0.0)
+
+    postgres.stop("postgres")
+    rig.publish(log[3_000:3_100])
+    eventually(lambda: probes() >= 5, within_s=30)  # warm: the circuit has opened, and batches are given up
+    rss_bytes = process.memory_info().rss
+    rig.publish(log[3_100:])
+    eventually(lambda: probes() >= PERIODS, within_s=90)
+    assert process.memory_info().rss - rss_bytes < MOST_GROWTH_BYTES
+    assert samples(url)["breaker_state", "postgres"] in {1, 2}
+    status, body = get(f"{url}/readyz")
+    told = json.loads(body)["dependencies"]["postgres"]
+    assert (status, told["up"]) == (200, False)
+    assert told["circuit"] in {"open", "half-open"}
+    assert get(f"{url}/livez")[0] == 200
+    postgres.start("postgres")
+    more = probes()
+    rig.reconnect()
+    rig.wait_until_done(len(log), within_s=60)
+    assert probes() - more <= 4  # one was under way, and connecting may outlast a wait
+    assert_one_probe_a_period(rig.told(sink, "breaker_changed"))
+    assert members(admin, rig.topic) == before
+    assert len(rig.told(sink, "partitions_assigned", topic=rig.topic)) == 1
+    assert parked_letters(admin, rig) == 0
+    rig.assert_as_expected(log)

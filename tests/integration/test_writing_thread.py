@@ -1,0 +1,86 @@
+"""The writing thread while the circuit is open: one probe a period, whatever waits, and also for nobody."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from confluent_kafka.admin import AdminClient
+from psycopg_pool import ConnectionPool
+
+from config import metrics
+from config.clock import SystemClock
+from consumers import statements
+from consumers.batch import Batch, Span
+from consumers.breaker import NAME, Circuit
+from consumers.fates import PostgresUnavailable
+from consumers.positions import Position, Positions
+from consumers.writer import Dropped, Failed, Place, Placed, Result, Writer
+from tests.applying import Applying
+from tests.events import made
+from tests.eventually import eventually
+from tests.reads import TOPIC_ID, read
+
+pytestmark = pytest.mark.integration
+
+NOBODY = "127.0.0.1:1"
+NOWHERE = f"postgresql://nobody@{NOBODY}/nothing?connect_timeout=1"
+
+
+@contextmanager
+def writing(database_url: str, *, reset_s: float) -> Iterator[tuple[Writer, Circuit]]:
+    """A writer that has placed two partitions; its circuit opens at the first failure."""
+    with ConnectionPool(database_url, min_size=0, max_size=1, timeout=1, reconnect_timeout=1) as pool:
+        timeouts = statements.timeouts(statement_timeout_s=2, lock_timeout_s=1)
+        circuit = Circuit(failures=1, reset_s=reset_s, clock=SystemClock())
+        writer = Writer(
+            apply=Applying(pool, NOBODY, "topic", 2).apply,
+            positions=Positions(pool, AdminClient({"bootstrap.servers": NOBODY}), "topic", "group", timeouts),
+            circuit=circuit,
+            clock=SystemClock(),
+        )
+        writer._positions.update({n: Position(topic_id=TOPIC_ID, row=None, begin=0, first=0) for n in (0, 1)})
+        writer.start()
+        yield writer, circuit
+        assert writer.stop(5)
+
+
+def batch(partition: int) -> Batch:
+    return Batch(spans={partition: Span(0, 1, 1)}, reads=[read(made(), 0, partition)])
+
+
+def results(writer: Writer, count: int) -> list[Result]:
+    found: list[Result] = []
+
+    def all_there() -> bool:
+        found.extend(writer.results(0.05))
+        return len(found) >= count
+
+    eventually(all_there)
+    return found
+
+
+def probes() -> float:
+    told = {"name": NAME, "to": "half-open"}
+    return metrics.REGISTRY.get_sample_value("breaker_transitions_total", told) or 0.0
+
+
+def test_a_batch_that_waits_behind_the_one_that_opened_the_circuit_is_no_probe() -> None:
+    """It is of another partition, so its place in the log would let it go on."""
+    before = probes()
+    with writing(NOWHERE, reset_s=60) as (writer, circuit):
+        writer.submit(batch(0))
+        writer.submit(batch(1))
+        failed, dropped = results(writer, 2)
+        assert isinstance(failed, Failed)
+        assert isinstance(failed.cause, PostgresUnavailable)
+        assert dropped == Dropped()
+        assert (circuit.state, probes()) == ("open", before)
+
+
+def test_a_member_without_partitions_probes_too(database_url: str) -> None:
+    before = probes()
+    with writing(database_url, reset_s=0.1) as (writer, circuit):
+        circuit.failed(PostgresUnavailable("away"))
+        writer.submit(Place(()))
+        assert results(writer, 1) == [Placed({})]
+        assert (circuit.state, writer.circuit, probes()) == ("closed", "closed", before + 1)
