@@ -113,8 +113,11 @@ def _end(ending: "asyncio.Future[str | None]", reason: str | None) -> None:
 
 
 def _end_on_signals(ending: "asyncio.Future[str | None]") -> None:
+    loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signum, _end, ending, None)
+        loop.add_signal_handler(signum, _end, ending, None)
+    # it asks to read files again, which by default would end the process; with TLS the listener takes it over
+    loop.add_signal_handler(signal.SIGHUP, log.info, "nothing_to_renew")
 
 
 def _web(settings: Settings, pipeline: Pipeline, health: Health, clock: Clock, limits: Limits) -> Web:
@@ -163,6 +166,7 @@ async def _drain(web: Web, listener: Listener, safety: Publisher | Failover, shu
     if not await web.stop(max(0.0, shutdown_s - _LAST_WORDS_S)):
         safety.give_up()
         await web.stop(_LAST_WORDS_S / 2)
+    web.turn()
     await asyncio.wait({closing}, timeout=max(0.0, end_s - loop.time()))
     if left := safety.close(end_s - loop.time()):
         log.warning("records_left_behind", records=left)
