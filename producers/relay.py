@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Final
 
 import structlog
@@ -15,6 +16,7 @@ from config.errors import ExitCode, RelayError, SettingsError
 from config.health import Health
 from config.settings import Settings
 from config.sidecar import Sidecar
+from producers.dead_letters import ParkingPlace
 from producers.intake import Intake
 from producers.limits.configured import Limits
 from producers.listener import Listener
@@ -74,18 +76,24 @@ async def _serve(settings: Settings, clock: Clock) -> ExitCode:
         else:
             warn_of_leftovers(settings.relay.spool_dir.absolute())
         limits = Limits(settings, clock)
+        parking = ParkingPlace(
+            partial(publisher.has, settings.kafka.dead_letters_topic),
+            health.dependency("dead_letters", needed=False),
+        )
         pipeline = Pipeline(
             safety,
             clock,
             settings.kafka.events_topic,
             settings.kafka.dead_letters_topic,
             max_body_bytes=settings.relay.max_body_bytes,
+            parking=parking,
         )
         web = _web(settings, pipeline, health, clock, limits)
         listener = Listener(web, settings.http)
         if settings.metrics.enabled:
             stack.callback(_sidecar(settings, health, clock, safety.sample).stop)
         port = await listener.start()
+        stack.callback(asyncio.create_task(parking.watch()).cancel)
         if (sharing := limits.sharing(settings, health)) is not None:
             stack.callback(asyncio.create_task(sharing.run()).cancel)
         if settings.http.tls_cert is not None:

@@ -20,6 +20,7 @@ from config.clock import Clock
 from config.health import Dependency
 from config.settings import Settings
 from producers.delivery import NotAcknowledged, Refusal, TooLarge, Whereabouts
+from producers.kafka_errors import SHUT_TO_DEAD_LETTERS
 from producers.publish import MAX_MESSAGE_BYTES, Pending, Publisher, Record
 from producers.spool.drain import Drain
 from producers.spool.file import size_bytes
@@ -148,6 +149,8 @@ class Failover:
         try:
             self._publisher.begin(pending)
         except NotAcknowledged as refusal:
+            if refusal.reason == SHUT_TO_DEAD_LETTERS:
+                raise
             self._turn(refusal.reason)
             self._spool(pending)
 

@@ -17,6 +17,7 @@ import structlog
 from config.clock import Clock
 from config.health import Dependency
 from producers.delivery import NotAcknowledged, Whereabouts
+from producers.kafka_errors import MENDABLE
 from producers.publish import Pending
 from producers.spool import file
 from producers.spool.file import Row, SetAside, SpoolFile
@@ -202,6 +203,8 @@ class SpoolWriter:
                 opened.write((), aside, through)
                 del self._aside[: len(aside)]
                 self._forgotten = through
+            if not self._acknowledged:  # ids that the drain has passed are of no use
+                opened.take_back(MENDABLE)
             opened.probe()
             held = opened.held()
         except BaseException:
