@@ -34,6 +34,9 @@ log = structlog.get_logger()
 _HELD_S: Final = 0.25
 """For so long at most deliveries are held; a Kafka that stumbles just then costs them no more."""
 _LEAST_END_S: Final = 0.5
+_LOOK_S: Final = 1.0
+_DISK_S: Final = 8.0
+"""For so long deliveries wait for the disk; with the wait for Kafka as long as without a spool."""
 _HAND_OVER_EVENTS: Final = 1_000
 """So few that draining them takes less."""
 _MICROSECONDS: Final = 1_000_000
@@ -56,6 +59,7 @@ class Failover:
         self._drain: Drain
         self._held: list[Pending] = []
         self._held_until: asyncio.TimerHandle | None = None
+        self._look: asyncio.TimerHandle
         publisher.on_trouble = self._on_trouble
 
     @classmethod
@@ -94,6 +98,7 @@ class Failover:
         if writer.events:
             self._turn("left_from_before")
         drain.start()
+        self._look_at_disk()
 
     async def publish(self, records: Sequence[Record]) -> Whereabouts:
         """Return when all records are safe, and where.
@@ -119,6 +124,7 @@ class Failover:
         Returns:
             How many records were left behind in no safe place; none of them was acknowledged.
         """
+        self._look.cancel()
         each_s = max(_LEAST_END_S, timeout_s / 2)
         self._drain.close(each_s)
         self._writer.close(each_s)
@@ -144,6 +150,10 @@ class Failover:
         metrics.SPOOL_SET_ASIDE.set(self._writer.set_aside)
         age_us = 0 if oldest_us is None else self._clock.now_us() - oldest_us
         metrics.SPOOL_OLDEST.set(age_us / _MICROSECONDS)
+
+    def _look_at_disk(self) -> None:
+        self._writer.refuse_late(_DISK_S)
+        self._look = self._loop.call_later(_LOOK_S, self._look_at_disk)
 
     def _direct(self, pending: Pending) -> None:
         try:

@@ -67,6 +67,8 @@ class SpoolWriter:
         self._tidy = self._closing = self._released = False
         self._full = False
         self._tried_s = 0.0
+        self._writing: tuple[float, list[Pending]] | None = None
+        """Since when, and what, a commit is under way."""
         self._wake = Event()
         self._thread = Thread(target=self._run, name="spool-writer", daemon=True)
 
@@ -91,6 +93,18 @@ class SpoolWriter:
         """Give the disk back what the file no longer needs; in time."""
         self._tidy = True
         self._wake.set()
+
+    def refuse_late(self, after_s: float) -> None:
+        """Refuse all that waits behind a commit that takes longer than this: the disk hangs.
+
+        To be called in the event loop. It may still be written: the repeat has no second effect.
+        """
+        began_s, group = self._writing or (self._clock.monotonic_s(), [])
+        if self._clock.monotonic_s() - began_s <= after_s and self._thread.is_alive():
+            return
+        self._dependency.failed("the disk does not answer")
+        for pending in [*group, *self._appended.copy()]:
+            pending.end(NotAcknowledged("spool_unavailable"))
 
     def close(self, timeout_s: float) -> None:
         """Write what is waiting, and end; the file is then another process' to take."""
@@ -120,6 +134,7 @@ class SpoolWriter:
 
     def _commit(self) -> None:
         group, rows = self._take_group()
+        self._writing = self._clock.monotonic_s(), group
         through, aside = self._acknowledged, self._aside[:]
         error: sqlite3.Error | None = None
         try:
@@ -133,6 +148,7 @@ class SpoolWriter:
             self._loop.call_soon_threadsafe(self._resolve, group, refusal or _SPOOLED)
             if refusal is None:
                 self._on_rows()
+        self._writing = None
 
     def _write(self, rows: list[Row], aside: list[SetAside], through: int) -> None:
         assert self._file is not None  # noqa: S101 - for the types
