@@ -5,15 +5,15 @@ import sys
 from functools import partial
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import httpx
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from benchmarks import results, wrk
 from benchmarks.bento.program import VERSION, bento, built
+from benchmarks.bento.table import FILE, as_table
 from benchmarks.figures import Series
 from benchmarks.filling import count_records
 from benchmarks.relay import Server, relay
@@ -22,12 +22,6 @@ from benchmarks.stand import Stand
 from config.errors import RelayError, SettingsError
 from session_relay.simulate.sender import Credentials
 
-FILE: Final = Path(__file__).with_name("results.json")
-_NAMES: Final = {
-    "relay": "Session Relay",
-    "alike": f"Bento {VERSION}, as alike as settings make it",
-    "ordinary": f"Bento {VERSION}, as its pages show it",
-}
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -46,7 +40,7 @@ def command(
         built()
     told = _measured(rounds, console)
     results.write(told, output)
-    Console(highlight=False).print(_table(told))
+    Console(highlight=False).print(as_table(told))
     for problem in told["invalid"]:
         console.print(f"[yellow]invalid:[/] {problem}")
 
@@ -91,21 +85,6 @@ def _check(server: Server, name: str) -> None:
 
 def _told(figures: dict[str, Series]) -> dict[str, Any]:
     return {name: series.told(0 if name in {"rate", "peak_mib"} else 2) for name, series in figures.items()}
-
-
-def _table(told: dict[str, Any]) -> Table:
-    table = Table("", "answers a second", "p50 / p99 ms", "cores", "MiB", title=results.title(told))
-    for key, name in _NAMES.items():
-        found: dict[str, dict[str, float]] = told[key]
-        rate = found["rate"]
-        table.add_row(
-            name,
-            f"{rate['median']:,} ({rate['min']:,} to {rate['max']:,})",
-            f"{found['p50_ms']['median']:g} / {found['p99_ms']['median']:g}",
-            f"{found['cpu_cores']['median']:g}",
-            f"{found['peak_mib']['median']:g}",
-        )
-    return table
 
 
 if __name__ == "__main__":
