@@ -54,7 +54,7 @@ class ParkingPlace:
         else:
             self._dependency.failed("the topic is missing: session-relay topics apply")
             if not self.missing:
-                log.error("dead_letters_topic_missing", mend="session-relay topics apply --execute")
+                log.warning("dead_letters_topic_missing", mend="session-relay topics apply --execute")
         self.missing = not found
 
 
