@@ -7,6 +7,8 @@ from typing import Any, Final, NamedTuple
 LEAST_LIMIT_CORES: Final = 0.9
 """A server that answers at once and is not busy shows that the load generator was the limit."""
 FLOORS: Final = {"sink.ratio": 0.6, "sink.ratio_plain": 0.5, "relay.ratio": 0.25}
+CEILINGS: Final = {"first_ms": 3_000, "p99_ms": 100}
+"""Of `spool.recovery`: what senders may wait for while Kafka is away."""
 
 
 class Series(NamedTuple):
@@ -80,11 +82,15 @@ def problems_of_spool(*, refused: int, broken: int, answers: int, records: int) 
 
 
 def below_floor(results: dict[str, Any]) -> list[str]:
-    """Name the ratios that are below what this project promises; those not measured are left out."""
+    """Name what is worse than this project promises; what was not measured is left out."""
     found = []
     for name, floor in FLOORS.items():
         part, _, key = name.partition(".")
         value = results.get(part, {}).get(key)
         if value is not None and value < floor:
             found.append(f"{name} is {value}, below {floor}")
+    recovery = results.get("spool", {}).get("recovery", {})
+    for name, ceiling in CEILINGS.items():
+        if name in recovery and (value := recovery[name]["median"]) > ceiling:
+            found.append(f"spool.recovery.{name} is {value}, above {ceiling}")
     return found

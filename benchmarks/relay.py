@@ -1,6 +1,7 @@
 """The relay under load, side by side with its own listener that answers at once."""
 
 import json
+import signal
 import socket
 import sys
 import time
@@ -27,7 +28,7 @@ class Server:
     """A server to send to, with what it answered so far, warm-ups included."""
 
     def __init__(self, pid: int, url: str, script: Path) -> None:
-        self._usage, self._url, self._script = Usage(pid), url, script
+        self._usage, self.url, self._script = Usage(pid), url, script
         self.answers = self.refused = self.broken = 0
 
     def warm_up(self) -> None:
@@ -47,8 +48,24 @@ class Server:
             "peak_mib": self._usage.peak_mib(),
         }
 
+    def send(self, script: Path, seconds: int) -> wrk.Load:
+        """Send by another script."""
+        return self._counted(wrk.run(script, self.url, seconds))
+
+    @contextmanager
+    def under_load(self, script: Path, most_s: int, told: list[wrk.Load]) -> Iterator[None]:
+        """Send by another script until the block ends; what was counted is then in `told`."""
+        sending = wrk.start(script, self.url, most_s)
+        try:
+            yield
+        finally:
+            sending.send_signal(signal.SIGINT)
+            told.append(self._counted(wrk.finish(sending, most_s)))
+
     def _send(self, seconds: int) -> wrk.Load:
-        load = wrk.run(self._script, self._url, seconds)
+        return self.send(self._script, seconds)
+
+    def _counted(self, load: wrk.Load) -> wrk.Load:
         self.answers += load.answers - load.refused
         self.refused += load.refused
         self.broken += load.broken
@@ -58,7 +75,7 @@ class Server:
 @contextmanager
 def no_content(stand: Stand, script: Path) -> Iterator[Server]:
     """The limit: the same listener, answering 204 at once, in a process that ends with this one."""
-    port = _free_port()
+    port = free_port()
     child = spawn(
         Launch(
             name="no-content",
@@ -68,7 +85,7 @@ def no_content(stand: Stand, script: Path) -> Iterator[Server]:
         )
     )
     try:
-        _wait_listening(child, port)
+        wait_listening(child, port)
         yield Server(child.process.pid, _url(port), script)
     finally:
         if identity := identify(child.process.pid):
@@ -81,7 +98,7 @@ def relay(
     stand: Stand, place: Place, credentials: Credentials, script: Path, **environment: str
 ) -> Iterator[Server]:
     """The relay itself, as its command starts it, with both proofs required."""
-    port = _free_port()
+    port = free_port()
     proofs = {"api_key": credentials.api_key, "hmac_sha256": credentials.signing_key}
     schemes = [{"scheme": scheme, "secrets": [secret]} for scheme, secret in proofs.items()]
     sources = json.dumps({ASLEEP: {"vendor": ASLEEP, "schemes": schemes}})
@@ -95,12 +112,13 @@ def _url(port: int) -> str:
     return f"http://127.0.0.1:{port}/webhooks/{ASLEEP}"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody had a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
 
 
-def _wait_listening(child: Child, port: int) -> None:
+def wait_listening(child: Child, port: int) -> None:
     """Wait for the port.
 
     Raises:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import psutil
 from rich.table import Table
 
-from benchmarks.figures import FLOORS
+from benchmarks.figures import CEILINGS, FLOORS
 
 FILE: Final = Path(__file__).with_name("results.json")
 _LIBRARIES: Final = ("confluent-kafka", "fastavro", "granian", "msgspec", "psycopg", "uvloop")
@@ -66,6 +66,13 @@ def rows(results: Mapping[str, Any]) -> Iterator[Row]:
         yield ("relay while Kafka is away, 202", _rate(spool["rate"]), "", "", "")
         yield ("… latency, p50 / p99", _latency(spool), "", "", "")
         yield ("spool, drained when Kafka is back", _rate(spool["drain_rate"]), "", "", "")
+        if recovery := spool.get("recovery"):
+            outage_s, empty_s = recovery["outage_s"], recovery["seconds_to_empty"]
+            name = f"… at half the load, after {outage_s['median']:.0f} s away: seconds until it is empty"
+            yield (name, f"{empty_s['median']:g} ({empty_s['min']:g} to {empty_s['max']:g})", "", "", "")
+            name = "… latency while away, p99 / the first's longest"
+            slow = f"{recovery['p99_ms']['median']:g} / {recovery['first_ms']['median']:g} ms"
+            yield (name, slow, "", "", f"at most {CEILINGS['p99_ms']} / {CEILINGS['first_ms']:,} ms")
 
 
 def as_table(results: Mapping[str, Any]) -> Table:

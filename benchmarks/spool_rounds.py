@@ -1,4 +1,4 @@
-"""The relay while Kafka is frozen, and how fast it empties its spool afterwards."""
+"""The relay while Kafka is frozen, and how fast it empties its spool afterwards, idle and under load."""
 
 import json
 import os
@@ -14,8 +14,9 @@ import httpx
 from rich.console import Console
 
 from benchmarks import wrk
-from benchmarks.figures import problems_of_spool
+from benchmarks.figures import Series, problems_of_spool
 from benchmarks.filling import count_records
+from benchmarks.recovery import measure_recovery
 from benchmarks.relay import Server, relay
 from benchmarks.rounds import Figures, take_turns
 from benchmarks.stand import Stand
@@ -44,18 +45,27 @@ def measure_spool(stand: Stand, console: Console, *, rounds: int) -> dict[str, A
         relay(stand, place, credentials, script, **sampled_often) as server,
     ):
         server.warm_up()
-        step = partial(_measure, stand, server, _metrics_url(stand))
-        told = take_turns({"spool": step}, rounds, partial(console.print, highlight=False))["spool"]
+        url = _metrics_url(stand)
+        steps = {
+            "spool": partial(_measure, stand, server, url),
+            "recovery": partial(measure_recovery, stand, server, credentials, _frozen, partial(_events, url)),
+        }
+        told = take_turns(steps, rounds, partial(console.print, highlight=False))
     problems = problems_of_spool(
         refused=server.refused,
         broken=server.broken,
         answers=server.answers,
         records=count_records(place.kafka),
     )
-    return {name: series.told(0 if name.endswith("rate") else 2) for name, series in told.items()} | {
+    return _told(told["spool"]) | {
+        "recovery": _told(told["recovery"]),
         "answers": server.answers,
         "invalid": problems,
     }
+
+
+def _told(figures: dict[str, Series]) -> dict[str, Any]:
+    return {name: series.told(0 if "rate" in name else 2) for name, series in figures.items()}
 
 
 def _measure(stand: Stand, server: Server, metrics_url: str) -> Figures:

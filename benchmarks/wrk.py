@@ -40,9 +40,24 @@ end
 done = function(summary, latency, requests)
   local errors = summary.errors
   io.write(string.format(
-    '{"answers": %%d, "refused": %%d, "broken": %%d, "seconds": %%f, "p50_ms": %%f, "p99_ms": %%f}\\n',
+    '{"answers": %%d, "refused": %%d, "broken": %%d, "seconds": %%f, ' ..
+    '"p50_ms": %%f, "p99_ms": %%f, "max_ms": %%f}\\n',
     summary.requests, errors.status, errors.connect + errors.read + errors.write + errors.timeout,
-    summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
+    summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3))
+end
+"""
+_PACE: Final = """
+local ffi = require("ffi")
+ffi.cdef("typedef struct { long s; long ns; } moment; int clock_gettime(int clock, moment *now);")
+local now, due = ffi.new("moment"), nil
+
+-- asked before each request of any connection: how many ms it has to wait for its place in the row
+delay = function()
+  ffi.C.clock_gettime(1, now)
+  local now_ms = tonumber(now.s) * 1e3 + tonumber(now.ns) / 1e6
+  due = (due or now_ms) + %f
+  if due < now_ms - 1000 then due = now_ms end
+  return math.max(0, due - now_ms)
 end
 """
 
@@ -58,6 +73,7 @@ class Load(msgspec.Struct, frozen=True):
     seconds: float
     p50_ms: float
     p99_ms: float
+    max_ms: float
 
     @property
     def rate(self) -> float:
@@ -80,10 +96,18 @@ def program() -> str:
     return found
 
 
-def write_script(path: Path, credentials: Credentials) -> None:
-    """Write the script that sends 200 different signed inferences in rotation."""
+def write_script(path: Path, credentials: Credentials, rate: float | None = None) -> None:
+    """Write the script that sends 200 different signed inferences in rotation.
+
+    Args:
+        path: Where to.
+        credentials: What they are signed with.
+        rate: So many a second, evenly; by default as many as answers allow. What is late is sent at once, up
+            to a second's worth.
+    """
     path.touch(mode=0o600)  # it holds the secrets of this run
-    path.write_text(_LUA % "".join(_delivery(body, credentials) for body in bodies()), "utf-8")
+    script = _LUA % "".join(_delivery(body, credentials) for body in bodies())
+    path.write_text(script + (_PACE % (1_000 / rate) if rate else ""), "utf-8")
 
 
 def bodies() -> Sequence[bytes]:
@@ -107,18 +131,35 @@ def bodies() -> Sequence[bytes]:
 
 
 def run(script: Path, url: str, seconds: int) -> Load:
-    """Send as fast as answers come, on 64 connections from one thread.
+    """Send as the script says, on 64 connections from one thread.
 
     Raises:
         RelayError: wrk failed.
     """
+    return finish(start(script, url, seconds), seconds)
+
+
+def start(script: Path, url: str, seconds: int) -> "subprocess.Popen[str]":
+    """Begin to send; SIGINT ends it early, and it tells what it counted all the same."""
     args = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", f"--timeout={_TIMEOUT_S}s", f"-s{script}", url]
-    done = subprocess.run(
-        [program(), *args], capture_output=True, text=True, check=False, timeout=seconds + 60
-    )
-    lines = done.stdout.splitlines()
-    if done.returncode or not lines:
-        raise RelayError(f"wrk ended with status {done.returncode}: {done.stderr.strip()[-500:]}")
+    return subprocess.Popen([program(), *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish(sending: "subprocess.Popen[str]", seconds: int) -> Load:
+    """Wait for its end.
+
+    Raises:
+        RelayError: wrk failed.
+    """
+    try:
+        output, errors = sending.communicate(timeout=seconds + 60)
+    except BaseException:
+        sending.kill()
+        sending.wait()
+        raise
+    lines = output.splitlines()
+    if sending.returncode or not lines:
+        raise RelayError(f"wrk ended with status {sending.returncode}: {errors.strip()[-500:]}")
     return msgspec.json.decode(lines[-1], type=Load)
 
 

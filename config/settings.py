@@ -5,9 +5,11 @@ process' entry calls `load`; everything else is handed the branch that it needs.
 """
 
 from collections.abc import Collection, Sequence
+from contextvars import ContextVar
 from typing import Final, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from config import origins
@@ -28,9 +30,14 @@ from config.sections import (
 from config.settings_problems import problem_line
 from config.webhook_sources import Source, Sources, unsafe_in_production, vendors_known
 
+Place = tuple[int | str, ...]
+"""Where a setting stands in the tree."""
 Role = Literal["relay", "sink", "migrate", "backfill"]
 NEED_DATABASE: Final = frozenset({"sink", "migrate"})
 """Roles that can do nothing without Postgres."""
+
+
+_left_out: Final[ContextVar[Collection[Place]]] = ContextVar("left_out", default=())
 
 
 class Settings(BaseSettings):
@@ -81,7 +88,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - likewise
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Take our own origins, which know the flat names; pydantic-settings merges them."""
-        trees = origins.read(frozenset(cls.model_fields)).trees
+        trees = _without(origins.read(frozenset(cls.model_fields)).trees, _left_out.get())
         return (init_settings, *(InitSettingsSource(settings_cls, init_kwargs=tree) for tree in trees))
 
 
@@ -102,7 +109,8 @@ def load(role: Role | None = None, *, vendors: Collection[str] | None = None) ->
         with vendors_known(vendors):
             settings = Settings()
     except ValidationError as error:
-        problems += [problem_line(detail, Settings) for detail in error.errors(include_url=False)]
+        details = error.errors(include_url=False)
+        problems += [problem_line(detail, Settings) for detail in [*details, *_of_several(details, vendors)]]
     if not _tells(found.trees, "db", "url", *PARTS):
         if role in NEED_DATABASE:
             problems.append("DATABASE_URL: not set, and this role can't work without it")
@@ -112,6 +120,38 @@ def load(role: Role | None = None, *, vendors: Collection[str] | None = None) ->
         lines = "\n".join(f"  {line}" for line in sorted(problems))
         raise SettingsError(f"settings can't be used:\n{lines}")
     return settings
+
+
+def _of_several(found: Sequence[ErrorDetails], vendors: Collection[str] | None) -> list[ErrorDetails]:
+    """What is wrong with several settings together: a branch is judged as a whole once each one is right.
+
+    So all is read again without those that are wrong.
+    """
+    token = _left_out.set({detail["loc"][:2] for detail in found})
+    try:
+        with vendors_known(vendors):
+            Settings()
+    except ValidationError as error:
+        known = [(detail["loc"], detail["msg"]) for detail in found]
+        return [
+            detail
+            for detail in error.errors(include_url=False)
+            if detail["type"] == "value_error" and (detail["loc"], detail["msg"]) not in known
+        ]
+    finally:
+        _left_out.reset(token)
+    return []
+
+
+def _without(trees: Sequence[origins.Tree], places: Collection[Place]) -> list[origins.Tree]:
+    left = []
+    for tree in trees:
+        branches = {name: branch for name, branch in tree.items() if (name,) not in places}
+        for name, branch in branches.items():
+            if isinstance(branch, dict):
+                branches[name] = {key: told for key, told in branch.items() if (name, key) not in places}
+        left.append(branches)
+    return left
 
 
 def _tells(trees: Sequence[origins.Tree], branch: str, *names: str) -> object:

@@ -108,8 +108,8 @@ class NotAcknowledged(Refusal):
     """It is not safe: the sender has to try again. It may still arrive: a repeat is harmless.
 
     Args:
-        reason: One of a closed set, for logs: `deadline`, `queue_full`, `refused`, `shutting_down`,
-            `spool_full`, `spool_unavailable`.
+        reason: One of a closed set, for logs: `dead_letters_refused`, `deadline`, `queue_full`, `refused`,
+            `shutting_down`, `spool_full`, `spool_unavailable`.
     """
 
     def __init__(self, reason: str) -> None:

@@ -15,7 +15,7 @@ from prometheus_client import Counter
 from config import metrics
 from config.clock import Clock
 from producers.coding import decoded
-from producers.dead_letters import dead_letter
+from producers.dead_letters import ParkingPlace, dead_letter
 from producers.delivery import (
     Context,
     Headers,
@@ -26,6 +26,7 @@ from producers.delivery import (
     Unauthenticated,
 )
 from producers.intake import Intake
+from producers.kafka_errors import SHUT_TO_DEAD_LETTERS
 from producers.publish import Publishing, Record
 from producers.reading import Accepted, Rejected, read_items
 from producers.sources.items import listed
@@ -49,6 +50,7 @@ class Pipeline:
         events_topic: Where events go.
         dead_letters_topic: Where bad items beside good ones go.
         max_body_bytes: Of a body without its content coding.
+        parking: Knows whether that topic is there.
     """
 
     def __init__(
@@ -59,9 +61,11 @@ class Pipeline:
         dead_letters_topic: str,
         *,
         max_body_bytes: int,
+        parking: ParkingPlace | None = None,
     ) -> None:
         self._publisher, self._clock, self._topic = publisher, clock, events_topic
         self._dead_letters_topic, self._max_body_bytes = dead_letters_topic, max_body_bytes
+        self._parking = parking
 
     async def accept(
         self,
@@ -162,6 +166,8 @@ class Pipeline:
             records.append(to_record(event, trace, self._topic))
 
         reading = read_items(items, intake.normalise, intake.redaction, context, encode_one)
+        if reading.rejected and self._parking is not None and self._parking.missing:
+            raise NotAcknowledged(SHUT_TO_DEAD_LETTERS)  # before any of it is sent, and nobody else waits
         parked = [dead_letter(one, context, trace, self._dead_letters_topic) for one in reading.rejected]
         return reading.events, reading.rejected, records + parked
 

@@ -19,6 +19,7 @@ from config.clock import Clock
 from config.health import Dependency
 from config.kafka import client_options
 from config.sections import KafkaSettings
+from producers import kafka_errors
 from producers.delivery import NotAcknowledged, Refusal, TooLarge, Whereabouts
 
 log = structlog.get_logger()
@@ -32,10 +33,6 @@ librdkafka takes no larger record, and batches no more than this, or `batch.size
 record is alone. So a batch is never too large for such a topic, and no record is refused for its neighbour.
 """
 _BUFFER_KIB: Final = 64 * 1024
-_TOO_LARGE: Final = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
-_WITHDRAWN: Final = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})  # noqa: SLF001 - names of the library
-REFUSED_FOR_GOOD: Final = _TOO_LARGE | {KafkaError.INVALID_RECORD, KafkaError.INVALID_TIMESTAMP}
-"""What is wrong with the record itself; anything else somebody can mend (kafka.apache.org/protocol)."""
 
 
 class Publishing(Protocol):
@@ -56,6 +53,7 @@ class Record(NamedTuple):
 
     topic: str
     key: bytes | None
+    """None for a dead letter: it has no place in any order, so that it need never hold up an event."""
     value: bytes
     headers: list[tuple[str, bytes]]
 
@@ -73,17 +71,19 @@ class Pending:
         self.on_trouble: Callable[[str], None] | None = None
         """Told of an error that is not the records' own fault, instead of the sender."""
 
-    def report(self, error: KafkaError | None, _: Message) -> None:
+    def report(self, error: KafkaError | None, message: Message) -> None:
         """Hear what became of one record."""
         if error is None:
             self._left -= 1  # of those acknowledged only: one that was withdrawn is never made up for
             if not self._left:
                 self.end("queued")
-        elif error.code() in _TOO_LARGE:
+        elif error.code() in kafka_errors.TOO_LARGE:
             self.end(TooLarge())
-        elif self.on_trouble is None or error.code() in REFUSED_FOR_GOOD:
+        elif error.code() in kafka_errors.TOPIC_SHUT and message.key() is None:
+            self.end(NotAcknowledged(kafka_errors.SHUT_TO_DEAD_LETTERS))
+        elif self.on_trouble is None or error.code() in kafka_errors.REFUSED_FOR_GOOD:
             self.end(NotAcknowledged("refused"))
-        elif error.code() not in _WITHDRAWN:
+        elif error.code() not in kafka_errors.WITHDRAWN:
             self.on_trouble(error.name())
 
     def end(self, outcome: Whereabouts | Refusal) -> None:
@@ -148,7 +148,7 @@ class Publisher:
             NotAcknowledged: No more fits into the buffer, or the producer failed; a part may be under way.
             TooLarge: Kafka takes no record of this size.
         """
-        pending.on_trouble = self.on_trouble
+        pending.on_trouble, key = self.on_trouble, None
         try:
             for topic, key, value, headers in pending.records:
                 self._producer.produce(
@@ -161,7 +161,7 @@ class Publisher:
         except BufferError:
             raise NotAcknowledged("queue_full") from None
         except KafkaException as error:
-            raise self._refusal(error.args[0]) from None
+            raise self._refusal(error.args[0], dead_letter=key is None) from None
         if not self._pending:
             self._timer.cancel()
             self._timer = self._loop.call_later(_POLL_S, self._poll)
@@ -181,6 +181,16 @@ class Publisher:
         except KafkaException:
             return False
         return True
+
+    def has(self, topic: str, timeout_s: float) -> bool | None:
+        """Whether the cluster has a topic, None if it does not say; blocks, safe in any thread."""
+        try:
+            error = self._producer.list_topics(topic, timeout=timeout_s).topics[topic].error
+        except KafkaException:
+            return None
+        if error is None:
+            return True
+        return False if error.code() in kafka_errors.TOPIC_SHUT else None
 
     def sample(self) -> None:
         """Set the gauge of records under way; safe in any thread."""
@@ -228,9 +238,11 @@ class Publisher:
         if acknowledged:
             self._dependency.succeeded()
 
-    def _refusal(self, error: KafkaError) -> Refusal:
-        if error.code() in _TOO_LARGE:
+    def _refusal(self, error: KafkaError, *, dead_letter: bool) -> Refusal:
+        if error.code() in kafka_errors.TOO_LARGE:
             return TooLarge()
+        if dead_letter and error.code() in kafka_errors.TOPIC_SHUT:
+            return NotAcknowledged(kafka_errors.SHUT_TO_DEAD_LETTERS)
         self._on_error(error)
         return NotAcknowledged("refused")
 

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Final
 
 import structlog
@@ -15,6 +16,7 @@ from config.errors import ExitCode, RelayError, SettingsError
 from config.health import Health
 from config.settings import Settings
 from config.sidecar import Sidecar
+from producers.dead_letters import ParkingPlace
 from producers.intake import Intake
 from producers.limits.configured import Limits
 from producers.listener import Listener
@@ -74,18 +76,24 @@ async def _serve(settings: Settings, clock: Clock) -> ExitCode:
         else:
             warn_of_leftovers(settings.relay.spool_dir.absolute())
         limits = Limits(settings, clock)
+        parking = ParkingPlace(
+            partial(publisher.has, settings.kafka.dead_letters_topic),
+            health.dependency("dead_letters", needed=False),
+        )
         pipeline = Pipeline(
             safety,
             clock,
             settings.kafka.events_topic,
             settings.kafka.dead_letters_topic,
             max_body_bytes=settings.relay.max_body_bytes,
+            parking=parking,
         )
         web = _web(settings, pipeline, health, clock, limits)
         listener = Listener(web, settings.http)
         if settings.metrics.enabled:
             stack.callback(_sidecar(settings, health, clock, safety.sample).stop)
         port = await listener.start()
+        stack.callback(asyncio.create_task(parking.watch()).cancel)
         if (sharing := limits.sharing(settings, health)) is not None:
             stack.callback(asyncio.create_task(sharing.run()).cancel)
         if settings.http.tls_cert is not None:
@@ -113,8 +121,11 @@ def _end(ending: "asyncio.Future[str | None]", reason: str | None) -> None:
 
 
 def _end_on_signals(ending: "asyncio.Future[str | None]") -> None:
+    loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(signum, _end, ending, None)
+        loop.add_signal_handler(signum, _end, ending, None)
+    # it asks to read files again, which by default would end the process; with TLS the listener takes it over
+    loop.add_signal_handler(signal.SIGHUP, log.info, "nothing_to_renew")
 
 
 def _web(settings: Settings, pipeline: Pipeline, health: Health, clock: Clock, limits: Limits) -> Web:
@@ -163,6 +174,7 @@ async def _drain(web: Web, listener: Listener, safety: Publisher | Failover, shu
     if not await web.stop(max(0.0, shutdown_s - _LAST_WORDS_S)):
         safety.give_up()
         await web.stop(_LAST_WORDS_S / 2)
+    web.turn()
     await asyncio.wait({closing}, timeout=max(0.0, end_s - loop.time()))
     if left := safety.close(end_s - loop.time()):
         log.warning("records_left_behind", records=left)

@@ -54,6 +54,9 @@ _ALWAYS: Final = (
 """What every answer tells besides: to caches that it is for one request alone, to attackers nothing."""
 _BUG: Final = 500
 _CLIENT_ERROR: Final = 400
+_LIMITED: Final = 429
+_LIMITED_TOLD: Final = 10
+"""Lines of 429 between two turns; more are one line with their number: a flood must not fill the log."""
 
 
 class Web:
@@ -89,7 +92,7 @@ class Web:
         prefix = os.urandom(8).hex()  # once: it lets go of the interpreter's lock, which others then take
         self._ids = (f"{prefix}{number:08x}" for number in itertools.count(1))
         self._stopping = False
-        self._in_flight = 0
+        self._in_flight = self._limited = 0
         self._idle = asyncio.Event()  # only of use once it is stopping
 
     async def __rsgi__(self, scope: Scope, exchange: Exchange) -> None:
@@ -126,6 +129,9 @@ class Web:
     def turn(self) -> None:
         """What has to be done every second or so."""
         self._bodies.sweep()
+        if (untold := self._limited - _LIMITED_TOLD) > 0:
+            log.info("requests_limited", requests=untold)
+        self._limited = 0
 
     async def stop(self, timeout_s: float) -> bool:
         """Refuse what comes from now on, and wait until all else is answered; False if it takes too long."""
@@ -222,6 +228,10 @@ class Web:
         metrics.API_REQUEST_DURATION.labels(method, endpoint).note(duration_s)
         if status < _CLIENT_ERROR and not self._log_successes:
             return
+        if status == _LIMITED:
+            self._limited += 1
+            if self._limited > _LIMITED_TOLD:
+                return
         say = log.debug if status < _CLIENT_ERROR else log.warning if status >= _BUG else log.info
         say(
             "request",

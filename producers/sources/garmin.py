@@ -16,15 +16,16 @@
 | statistics | `durationInSeconds` as time_in_sleep, and those of light, deep, REM and awake |
 | attributes | everything else; a level that we don't know as `sleepLevelsMap.` and its name |
 
-Garmin orders revisions of a night by nothing: a night that grew has the later end; of two with the same end,
-the last received wins. The end is a sum, as Garmin tells none: `durationInSeconds` leaves out what was awake.
+No field is known that orders revisions of a night: one that grew has the later end; of two with the same end,
+the last received wins. Nor is a field known for the end, so it is a sum: `durationInSeconds` leaves out what
+was awake. That it leaves out what could not be measured too is our own reading.
 
-Never kept: `userAccessToken`, and the `token` in a `callbackURL`. Garmin signs nothing, so its address has to
-be a secret itself.
+Never kept: `userAccessToken`, and the `token` in a `callbackURL`. Public code checks no signature, only that
+`garmin-client-id` was sent; so the address has to be a secret itself.
 
 Sources: Garmin's specification is not public; the fields are those that public code reads, above all
 open-wearables (`garmin/webhook_handler.py`, `garmin/handlers/`, `schemas/providers/garmin/`, and its
-`backfill_garmin_sleep_end_datetime.py` on what `durationInSeconds` covers).
+`backfill_garmin_sleep_end_datetime.py` on what `durationInSeconds` covers), and those of a sample delivery.
 """
 
 import re

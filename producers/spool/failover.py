@@ -20,6 +20,7 @@ from config.clock import Clock
 from config.health import Dependency
 from config.settings import Settings
 from producers.delivery import NotAcknowledged, Refusal, TooLarge, Whereabouts
+from producers.kafka_errors import SHUT_TO_DEAD_LETTERS
 from producers.publish import MAX_MESSAGE_BYTES, Pending, Publisher, Record
 from producers.spool.drain import Drain
 from producers.spool.file import size_bytes
@@ -33,6 +34,9 @@ log = structlog.get_logger()
 _HELD_S: Final = 0.25
 """For so long at most deliveries are held; a Kafka that stumbles just then costs them no more."""
 _LEAST_END_S: Final = 0.5
+_LOOK_S: Final = 1.0
+_DISK_S: Final = 8.0
+"""For so long deliveries wait for the disk; with the wait for Kafka as long as without a spool."""
 _HAND_OVER_EVENTS: Final = 1_000
 """So few that draining them takes less."""
 _MICROSECONDS: Final = 1_000_000
@@ -55,6 +59,7 @@ class Failover:
         self._drain: Drain
         self._held: list[Pending] = []
         self._held_until: asyncio.TimerHandle | None = None
+        self._look: asyncio.TimerHandle
         publisher.on_trouble = self._on_trouble
 
     @classmethod
@@ -93,6 +98,7 @@ class Failover:
         if writer.events:
             self._turn("left_from_before")
         drain.start()
+        self._look_at_disk()
 
     async def publish(self, records: Sequence[Record]) -> Whereabouts:
         """Return when all records are safe, and where.
@@ -118,6 +124,7 @@ class Failover:
         Returns:
             How many records were left behind in no safe place; none of them was acknowledged.
         """
+        self._look.cancel()
         each_s = max(_LEAST_END_S, timeout_s / 2)
         self._drain.close(each_s)
         self._writer.close(each_s)
@@ -144,10 +151,16 @@ class Failover:
         age_us = 0 if oldest_us is None else self._clock.now_us() - oldest_us
         metrics.SPOOL_OLDEST.set(age_us / _MICROSECONDS)
 
+    def _look_at_disk(self) -> None:
+        self._writer.refuse_late(_DISK_S)
+        self._look = self._loop.call_later(_LOOK_S, self._look_at_disk)
+
     def _direct(self, pending: Pending) -> None:
         try:
             self._publisher.begin(pending)
         except NotAcknowledged as refusal:
+            if refusal.reason == SHUT_TO_DEAD_LETTERS:
+                raise
             self._turn(refusal.reason)
             self._spool(pending)
 

@@ -5,7 +5,8 @@ What it holds are people's data: only its owner may read it.
 
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -43,6 +44,9 @@ SELECT id, spooled_at, size_bytes, topic, headers, key, value FROM events WHERE 
 _SET_ASIDE: Final = """
 INSERT INTO set_aside (reason, spooled_at, size_bytes, topic, headers, key, value)
 SELECT ?, spooled_at, size_bytes, topic, headers, key, value FROM events WHERE id = ?"""
+_TAKE_BACK: Final = """
+INSERT INTO events (spooled_at, size_bytes, topic, headers, key, value)
+SELECT spooled_at, size_bytes, topic, headers, key, value FROM set_aside WHERE reason = ? ORDER BY id"""
 _headers = msgspec.msgpack.Decoder(list[tuple[str, bytes]])
 
 
@@ -125,8 +129,7 @@ class SpoolFile:
             How many rows were deleted, and the bytes that they took; what is set aside stays.
         """
         db = self._db
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             self._insert([_values(row) for row in rows])
             for one in aside:
                 db.execute(_SET_ASIDE, (one.reason, one.id))
@@ -137,11 +140,6 @@ class SpoolFile:
                 for one in aside:
                     freed -= self._size_of(one.id)
                 deleted = db.execute(f"DELETE {where}", (forget_through,)).rowcount
-            db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
-            raise
         return deleted, int(freed)
 
     def read(self, after: int, most_rows: int, most_bytes: int) -> list[Row]:
@@ -154,6 +152,13 @@ class SpoolFile:
             if read_bytes >= most_bytes:
                 break
         return rows
+
+    def take_back(self, reasons: Iterable[str]) -> None:
+        """Queue again, behind the rest, what was set aside for one of these reasons."""
+        with self._transaction():
+            for reason in reasons:
+                if self._db.execute(_TAKE_BACK, (reason,)).rowcount:
+                    self._db.execute("DELETE FROM set_aside WHERE reason = ?", (reason,))
 
     def reasons(self) -> dict[str, int]:
         """How many events were set aside, by the name of Kafka's error."""
@@ -174,6 +179,17 @@ class SpoolFile:
     def close(self) -> None:
         """Close the connection; the last one also empties the log into the file."""
         self._db.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
 
     def _insert(self, values: list[Sequence[object]]) -> None:
         begin = 0

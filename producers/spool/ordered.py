@@ -3,7 +3,8 @@
 A record must never be overtaken by a later one of its key. So nothing ever times out by itself, and after
 any error but a refusal for good all that is under way is dropped with its producer, to begin again at the
 first record of the batch: what a former producer still has on the wire is the beginning of the very same
-sequence, so whatever arrives late is a repeat.
+sequence, so whatever arrives late is a repeat. A dead letter has no key, so none of that holds for it: if its
+topic is missing it steps aside, and no event waits for it.
 """
 
 import time
@@ -17,9 +18,12 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from config.errors import Unavailable
 from config.kafka import client_options
 from config.sections import KafkaSettings
-from producers.publish import MAX_MESSAGE_BYTES, REFUSED_FOR_GOOD, Record
+from producers.kafka_errors import REFUSED_FOR_GOOD, TOPIC_SHUT
+from producers.publish import MAX_MESSAGE_BYTES, Record
 
 _LOOK_S: Final = 0.1
+_SHUT_S: Final = 60.0
+"""For so long a topic that took no dead letter is not tried again."""
 
 
 class OrderedPublisher:
@@ -34,6 +38,8 @@ class OrderedPublisher:
         self._options, self._stop = _options(kafka), stop
         self._producer: Producer | None = None
         self._errors: list[KafkaError] = []
+        self._shut: dict[str, tuple[str, float]] = {}
+        """Topics of dead letters that took none: why, and until when that is believed."""
 
     def publish(self, records: Sequence[Record], timeout_s: float | None = None) -> dict[int, str]:
         """Return when Kafka has acknowledged all records but those that it refuses for good.
@@ -44,17 +50,24 @@ class OrderedPublisher:
 
         Returns:
             Kafka's reason for each refused record, by its index. A refusal is believed only of a record that
-            was sent alone: librdkafka reports it of a whole batch.
+            was sent alone: librdkafka reports it of a whole batch. A dead letter whose topic is missing is
+            refused too.
 
         Raises:
             Unavailable: Kafka is away, in trouble, or time or `stop` has ended it. Begin again with the same
                 records.
         """
         try:
-            error = self._send(records, timeout_s)
-            if error is None:
-                return {}
-            return self._publish_singly(records, error, timeout_s)
+            while True:
+                refused = self._steps_aside(records)
+                rest = [index for index in range(len(records)) if index not in refused]
+                sent, shut = [records[index] for index in rest], len(self._shut)
+                error = self._send(sent, timeout_s)
+                if error is None:
+                    return refused
+                if len(self._shut) == shut:
+                    singly = self._publish_singly(sent, error, timeout_s)
+                    return refused | {rest[index]: reason for index, reason in singly.items()}
         except KafkaException as failed:
             self.close()
             raise Unavailable(f"Kafka: {failed.args[0].str()}") from None
@@ -69,6 +82,15 @@ class OrderedPublisher:
             self._producer.flush(0)
             self._producer = None
         self._errors.clear()
+
+    def _steps_aside(self, records: Sequence[Record]) -> dict[int, str]:
+        now_s = time.monotonic()
+        self._shut = {topic: shut for topic, shut in self._shut.items() if shut[1] > now_s}
+        return {
+            index: self._shut[record.topic][0]
+            for index, record in enumerate(records)
+            if record.key is None and record.topic in self._shut
+        }
 
     def _publish_singly(
         self, records: Sequence[Record], error: KafkaError, timeout_s: float | None
@@ -96,7 +118,7 @@ class OrderedPublisher:
                 except BufferError:
                     last_s = self._wait(producer, last_s, timeout_s)
                 except KafkaException as refusal:
-                    self._errors.append(refusal.args[0])
+                    self._note_error(refusal.args[0], topic, key)
                     break
         while len(producer) and not self._errors:
             last_s = self._wait(producer, last_s, timeout_s)
@@ -117,13 +139,22 @@ class OrderedPublisher:
             raise Unavailable(f"Kafka has acknowledged nothing for {timeout_s:g} s")
         return last_s
 
-    def _note(self, error: KafkaError | None, _: Message) -> None:
+    def _note(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
-            self._errors.append(error)
+            self._note_error(error, message.topic() or "", message.key())
+
+    def _note_error(self, error: KafkaError, topic: str, key: str | bytes | None) -> None:
+        self._errors.append(error)
+        if key is None and error.code() in TOPIC_SHUT:
+            self._shut[topic] = error.name(), time.monotonic() + _SHUT_S
 
 
 def _options(kafka: KafkaSettings) -> dict[str, object]:
-    soft = {"reconnect.backoff.max.ms": 1_000, "queue.buffering.max.kbytes": 64 * 1024}
+    soft = {
+        "reconnect.backoff.max.ms": 1_000,
+        "queue.buffering.max.kbytes": 64 * 1024,
+        "topic.metadata.propagation.max.ms": 5_000,  # a new topic's name is known everywhere long before
+    }
     return soft | client_options(
         kafka,
         **{

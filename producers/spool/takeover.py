@@ -10,6 +10,7 @@ from typing import Self
 
 from config.errors import RelayError
 from config.sections import KafkaSettings
+from producers.kafka_errors import MENDABLE
 from producers.spool.drain import BATCH_BYTES, BATCH_ROWS
 from producers.spool.file import Held, SetAside, SpoolFile
 from producers.spool.ordered import OrderedPublisher
@@ -44,6 +45,10 @@ class Takeover:
     def held(self) -> Held:
         """What the file holds."""
         return self._file.held()
+
+    def take_back(self) -> None:
+        """Queue again what was set aside for something that may be mended by now."""
+        self._file.take_back(MENDABLE)
 
     def reasons(self) -> dict[str, int]:
         """How many events were set aside, by the name of Kafka's error."""

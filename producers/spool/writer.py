@@ -17,6 +17,7 @@ import structlog
 from config.clock import Clock
 from config.health import Dependency
 from producers.delivery import NotAcknowledged, Whereabouts
+from producers.kafka_errors import MENDABLE
 from producers.publish import Pending
 from producers.spool import file
 from producers.spool.file import Row, SetAside, SpoolFile
@@ -66,6 +67,8 @@ class SpoolWriter:
         self._tidy = self._closing = self._released = False
         self._full = False
         self._tried_s = 0.0
+        self._writing: tuple[float, list[Pending]] | None = None
+        """Since when, and what, a commit is under way."""
         self._wake = Event()
         self._thread = Thread(target=self._run, name="spool-writer", daemon=True)
 
@@ -90,6 +93,18 @@ class SpoolWriter:
         """Give the disk back what the file no longer needs; in time."""
         self._tidy = True
         self._wake.set()
+
+    def refuse_late(self, after_s: float) -> None:
+        """Refuse all that waits behind a commit that takes longer than this: the disk hangs.
+
+        To be called in the event loop. It may still be written: the repeat has no second effect.
+        """
+        began_s, group = self._writing or (self._clock.monotonic_s(), [])
+        if self._clock.monotonic_s() - began_s <= after_s and self._thread.is_alive():
+            return
+        self._dependency.failed("the disk does not answer")
+        for pending in [*group, *self._appended.copy()]:
+            pending.end(NotAcknowledged("spool_unavailable"))
 
     def close(self, timeout_s: float) -> None:
         """Write what is waiting, and end; the file is then another process' to take."""
@@ -119,6 +134,7 @@ class SpoolWriter:
 
     def _commit(self) -> None:
         group, rows = self._take_group()
+        self._writing = self._clock.monotonic_s(), group
         through, aside = self._acknowledged, self._aside[:]
         error: sqlite3.Error | None = None
         try:
@@ -132,6 +148,7 @@ class SpoolWriter:
             self._loop.call_soon_threadsafe(self._resolve, group, refusal or _SPOOLED)
             if refusal is None:
                 self._on_rows()
+        self._writing = None
 
     def _write(self, rows: list[Row], aside: list[SetAside], through: int) -> None:
         assert self._file is not None  # noqa: S101 - for the types
@@ -202,6 +219,8 @@ class SpoolWriter:
                 opened.write((), aside, through)
                 del self._aside[: len(aside)]
                 self._forgotten = through
+            if not self._acknowledged:  # ids that the drain has passed are of no use
+                opened.take_back(MENDABLE)
             opened.probe()
             held = opened.held()
         except BaseException:

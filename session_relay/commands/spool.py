@@ -42,6 +42,8 @@ def drain(
     logs.configure(tree.app, "spool")
     console = Console(highlight=False, soft_wrap=True)
     with Takeover.of(path) as taken:
+        if execute:
+            taken.take_back()
         held = taken.held()
         oldest = datetime.fromtimestamp((held.oldest_us or 0) / _MICROSECONDS, UTC)
         since = f", the oldest since {oldest:%Y-%m-%d %H:%M:%S} UTC" if held.events else ""
@@ -57,5 +59,5 @@ def drain(
             console.print(f"Done: {held.events:,} events have left the file's queue.")
         reasons = taken.reasons()
     for reason, count in reasons.items():
-        console.print(f"set aside: {count:,} that Kafka refuses for good: {reason}")
+        console.print(f"set aside: {count:,} that Kafka refuses: {reason}")
     raise typer.Exit(int(ExitCode.FAILED if reasons else ExitCode.DONE))

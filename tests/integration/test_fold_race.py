@@ -9,7 +9,7 @@ import pytest
 from psycopg_pool import ConnectionPool
 
 from consumers import statements
-from consumers.batch import Batch, Read, Span
+from consumers.batch import Batch, Span
 from consumers.fates import TryAgain
 from consumers.offsets import Offsets
 from consumers.pool import prepare
@@ -18,6 +18,7 @@ from consumers.write import Write
 from schemas.event import SessionEvent
 from tests.events import made
 from tests.eventually import eventually
+from tests.reads import read
 
 pytestmark = pytest.mark.integration
 TOPIC_ID = UUID(int=7)
@@ -37,7 +38,7 @@ def write(database_url: str) -> Iterator[Write]:
 
 
 def call(write: Write, partition: int, begin: int, events: list[SessionEvent]) -> None:
-    reads = [Read(event, partition, offset) for offset, event in enumerate(events, begin)]
+    reads = [read(event, offset, partition) for offset, event in enumerate(events, begin)]
     span = Span(begin, begin + len(events), len(events))
     row = Row(TOPIC_ID, begin) if begin else None
     at = Position(topic_id=TOPIC_ID, row=row, begin=begin, first=0)

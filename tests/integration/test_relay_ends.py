@@ -47,6 +47,17 @@ def test_what_is_under_way_is_answered_before_the_end(
     assert len(records(kafka, topic)) == 2
 
 
+def test_sighup_without_a_certificate_ends_nothing(
+    services: EmbeddedServices, topic: str, tmp_path: Path
+) -> None:
+    kafka = services.addresses.kafka_bootstrap_servers
+    with RelayProcess.running(tmp_path, kafka, topic) as relay:
+        relay.process.send_signal(signal.SIGHUP)
+        relay.told("nothing_to_renew")
+        assert relay.post("/webhooks/plain", BODY).status_code == 200
+        assert relay.stop() == 0
+
+
 def test_a_port_that_is_taken_is_said_and_not_shared(
     services: EmbeddedServices, topic: str, tmp_path: Path
 ) -> None:

@@ -127,3 +127,14 @@ def test_whoever_waits_as_told_is_taken(kafka: str, tmp_path: Path) -> None:
         assert (first.status_code, second.status_code) == (200, 429)
         assert int(second.headers["retry-after"]) in {1, 2}
         eventually(lambda: relay.post("/webhooks/plain", PLAIN).status_code == 200, within_s=2.5)
+
+
+def test_a_flood_is_counted_in_the_log_and_does_not_fill_it(kafka: str, tmp_path: Path) -> None:
+    with limited(kafka, tmp_path, RELAY__LIMIT_PER_ADDRESS="1/day") as relay:
+        statuses = [relay.post("/webhooks/plain", PLAIN, JSON).status_code for _ in range(300)]
+        assert relay.stop() == 0
+    assert statuses == [200] + [429] * 299
+    lines = [line for line in relay.lines() if line.get("status") == 429]
+    rest = [line["requests"] for line in relay.lines() if line["event"] == "requests_limited"]
+    assert len(lines) + sum(rest) == 299
+    assert len(lines) + len(rest) < 150

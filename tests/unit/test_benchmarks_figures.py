@@ -50,3 +50,15 @@ def test_steps_take_turns_and_every_second_round_goes_backwards() -> None:
     told = take_turns({"a": lambda: step("a"), "b": lambda: step("b")}, 3, lambda _: None)
     assert order == ["a", "b", "b", "a", "a", "b"]
     assert told == {"a": {"rate": Series((1.0, 4.0, 5.0))}, "b": {"rate": Series((2.0, 3.0, 6.0))}}
+
+
+def test_waiting_for_longer_than_is_promised_is_told() -> None:
+    def told(first_ms: float, p99_ms: float) -> list[str]:
+        recovery = {"first_ms": {"median": first_ms}, "p99_ms": {"median": p99_ms}}
+        return below_floor({"spool": {"recovery": recovery}})
+
+    assert told(3_000, 100) == []
+    assert told(3_001, 101) == [
+        "spool.recovery.first_ms is 3001, above 3000",
+        "spool.recovery.p99_ms is 101, above 100",
+    ]

@@ -72,3 +72,13 @@ def test_a_part_that_was_left_out_has_no_rows() -> None:
     told = measured()
     del told["sink"]
     assert [row[0] for row in results.rows(told)] == ["relay, signed webhooks", "… latency, p50 / p99"]
+
+
+def test_an_outage_under_load_is_two_rows() -> None:
+    figures = series(outage_s=10.2, seconds_to_empty=2.4, p99_ms=14.5, first_ms=2_030.0)
+    told = {name: one.told(2) for name, one in figures.items()}
+    rate = series(rate=9_000)["rate"].told()
+    spool = {"rate": rate, "drain_rate": rate, "p50_ms": rate, "p99_ms": rate, "recovery": told}
+    rows = {row[0]: row[1] for row in results.rows({"spool": spool})}
+    assert rows["… at half the load, after 10 s away: seconds until it is empty"] == "2.4 (2.4 to 2.4)"
+    assert rows["… latency while away, p99 / the first's longest"] == "14.5 / 2030 ms"

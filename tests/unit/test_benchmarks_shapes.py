@@ -48,3 +48,12 @@ def test_the_script_holds_each_body_with_its_proofs_for_nobody_else_to_read(tmp_
     for body in wrk.bodies():
         assert f"[==[{body.decode()}]==]" in text
         assert all(f"[==[{value}]==]" in text for value in signed(body).values())
+
+
+def test_a_script_with_a_rate_asks_each_request_to_wait_for_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "paced.lua"
+    credentials = Credentials(api_key=API_KEY, signing_key=SIGNING_KEY)
+    wrk.write_script(path, credentials)
+    assert "delay = function()" not in path.read_text()
+    wrk.write_script(path, credentials, rate=4_000)
+    assert "due = (due or now_ms) + 0.250000\n" in path.read_text()

@@ -236,3 +236,27 @@ def test_no_problem_repeats_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
     told = "\n".join(problems())
     assert "hunter2" not in told
     assert all(name in told for name in wrong if name != "DB_PASSWORD")
+
+
+def test_what_is_wrong_with_several_settings_together_is_told_beside_what_is_wrong_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTP__TLS_CERT", "/cert.pem")  # without its key
+    monkeypatch.setenv("API_PORT", "http")
+    monkeypatch.setenv("KAFKA__EVENTS_TOPIC", "session.events.dlq")  # both topics in one
+    monkeypatch.setenv("KAFKA__GROUP_PROTOCOL", "quantum")
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    monkeypatch.setenv("LOG_LEVEL", "LOUD")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://db/sessions")
+    monkeypatch.setenv("SOURCES", source({"scheme": "none"}))
+    told = problems()
+    assert [line.partition(":")[0] for line in told] == [
+        "API_PORT",
+        "HTTP",
+        "KAFKA",
+        "KAFKA__GROUP_PROTOCOL",
+        "LOG_LEVEL",
+        "SOURCES",
+    ], told
+    assert "HTTP__TLS_CERT and HTTP__TLS_KEY must be set together" in told[1]
+    assert "scheme none" in told[-1]

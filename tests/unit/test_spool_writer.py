@@ -136,3 +136,24 @@ def test_a_file_that_can_not_be_opened_refuses_until_it_can(tmp_path: Path) -> N
         assert await spool.append() == "spooled"
 
     run(tmp_path, scenario)
+
+
+def test_a_disk_that_hangs_refuses_what_waits_and_may_still_write_it(tmp_path: Path) -> None:
+    async def scenario(spool: Spool) -> None:
+        await spool.append()
+        with SpoolFile(spool.writer.path) as other, other._transaction():  # so the next commit waits for it
+            first = spool.append()
+            await until(lambda: spool.writer._writing is not None)
+            second = spool.append()
+            spool.writer.refuse_late(60)
+            assert not first.done()
+            spool.writer.refuse_late(0)
+            refusals = await first, await second
+            assert not spool.dependency.up
+        told = [one.reason for one in refusals if isinstance(one, NotAcknowledged)]
+        assert told == ["spool_unavailable"] * 2
+        await until(lambda: spool.dependency.up)
+        await until(lambda: spool.writer.unwritten == 0)
+        assert spool.ids() == [1, 2, 3]
+
+    run(tmp_path, scenario)

@@ -1,0 +1,1 @@
+"""Bento as a webhook relay, beside ours: `python -m benchmarks.bento`."""
