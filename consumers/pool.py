@@ -1,8 +1,16 @@
-"""The sink's connections: checked, replaced in time, and each with its staging tables."""
+"""The sink's connections: checked, replaced in time, and each with its staging tables.
 
+Several hosts in `DATABASE_URL` are tried in their order for each new connection, so that a fail-over is
+a matter of new connections: those to the server that went are thrown away at the first error that says so.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from psycopg import Connection
+from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.types.string import BytesBinaryDumper
 from psycopg_pool import ConnectionPool
 
@@ -23,9 +31,32 @@ def database_url(db: DbSettings) -> str:
     return db.url.get_secret_value()
 
 
-def pool_of(db: DbSettings) -> ConnectionPool:
-    """A pool that is still to be opened."""
-    return ConnectionPool(
+class Pool(ConnectionPool):
+    """A pool whose connections go together, where one tells that their server went or takes no writes."""
+
+    @contextmanager
+    def connection(self, timeout: float | None = None) -> Iterator[Connection[Any]]:
+        """Borrow a connection, in a transaction that is committed or rolled back.
+
+        Args:
+            timeout: Seconds to wait for one; the pool's own by default.
+
+        Raises:
+            PoolTimeout: There was none in time.
+        """
+        with super().connection(timeout) as connection:
+            try:
+                yield connection
+            except psycopg.Error as error:
+                # A server turned read-only answers well, and would be asked again and again.
+                if connection.broken or isinstance(error, ReadOnlySqlTransaction):
+                    self.drain()
+                raise
+
+
+def pool_of(db: DbSettings) -> Pool:
+    """A pool that is still to be opened; opened, it connects in the background."""
+    return Pool(
         database_url(db),
         kwargs={
             "connect_timeout": db.connect_timeout_s,
