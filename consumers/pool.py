@@ -34,6 +34,11 @@ def database_url(db: DbSettings) -> str:
 class Pool(ConnectionPool):
     """A pool whose connections go together, where one tells that their server went or takes no writes."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lent = set[int]()
+        """Which connections are lent out; the library's numbers hold those that are being made, too."""
+
     @contextmanager
     def connection(self, timeout: float | None = None) -> Iterator[Connection[Any]]:
         """Borrow a connection, in a transaction that is committed or rolled back.
@@ -45,6 +50,7 @@ class Pool(ConnectionPool):
             PoolTimeout: There was none in time.
         """
         with super().connection(timeout) as connection:
+            self.lent.add(id(connection))
             try:
                 yield connection
             except psycopg.Error as error:
@@ -52,6 +58,8 @@ class Pool(ConnectionPool):
                 if connection.broken or isinstance(error, ReadOnlySqlTransaction):
                     self.drain()
                 raise
+            finally:
+                self.lent.discard(id(connection))
 
 
 def pool_of(db: DbSettings) -> Pool:
@@ -91,11 +99,10 @@ def prepare(connection: Connection[Any]) -> None:
     connection.commit()
 
 
-def sample(pool: ConnectionPool) -> None:
+def sample(pool: Pool) -> None:
     """Set the gauges that are the pool's."""
     told = pool.get_stats()
-    size, available = told.get("pool_size", 0), told.get("pool_available", 0)
-    metrics.DB_POOL_SIZE.set(size)
-    metrics.DB_POOL_AVAILABLE.set(available)
-    metrics.DB_POOL_IN_USE.set(size - available)
+    metrics.DB_POOL_SIZE.set(told.get("pool_size", 0))
+    metrics.DB_POOL_AVAILABLE.set(told.get("pool_available", 0))
+    metrics.DB_POOL_IN_USE.set(len(pool.lent))
     metrics.DB_POOL_WAITING.set(told.get("requests_waiting", 0))

@@ -17,7 +17,7 @@ from config.clock import SystemClock
 from config.collector import calm_collector
 from config.errors import Unavailable
 from config.health import Dependency, Health
-from config.kafka import client_options
+from config.kafka import LEFT_TO_THE_BROKER, client_options
 from config.migrations.check import check_database
 from config.settings import Settings
 from config.sidecar import Sidecar
@@ -65,6 +65,7 @@ def run(settings: Settings, *, accept_poison: int = 0) -> None:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    _tell_what_is_left_out(settings)
     _check_database(settings)
     with ExitStack() as stack:
         pool = pool_of(settings.db)
@@ -130,6 +131,14 @@ def _check_database(settings: Settings) -> None:
         check_database(database_url(settings.db))
     except Unavailable as error:
         log.warning("postgres_unreachable", problem=str(error))
+
+
+def _tell_what_is_left_out(settings: Settings) -> None:
+    names = sorted(LEFT_TO_THE_BROKER & settings.kafka.options.keys())
+    if names and settings.kafka.group_protocol == "consumer":
+        log.warning(
+            "options_left_out", names=names, because="the broker decides: KAFKA__GROUP_PROTOCOL=consumer"
+        )
 
 
 def consumer_options(settings: Settings, group: str, **own: Any) -> dict[str, Any]:
