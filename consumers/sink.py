@@ -49,17 +49,19 @@ _LEAVE_S: Final = 4.0
 _CLOSE_S: Final = 1.0
 
 
-def run(settings: Settings, *, accept_poison: int = 0) -> None:
+def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None) -> None:
     """Run the sink until SIGTERM or SIGINT; returns after leaving the group.
 
     Args:
         settings: All of them.
         accept_poison: So many poison records are parked before a storm of them is judged.
+        member: Which of several sinks of one parent this is.
 
     Raises:
         SettingsError: The sidecar's port is taken, or the database is not the one this version needs.
         StoppedForSafety: A person must look first.
     """
+    settings = _named(settings, member)
     clock = SystemClock()
     health = Health(clock)
     stop = Event()
@@ -131,6 +133,13 @@ def _check_database(settings: Settings) -> None:
         check_database(database_url(settings.db))
     except Unavailable as error:
         log.warning("postgres_unreachable", problem=str(error))
+
+
+def _named(settings: Settings, member: int | None) -> Settings:
+    """Settings by which Kafka's side can tell the members apart, unless the user has chosen a name."""
+    name = "session-relay-sink" if member is None else f"session-relay-sink-{member}"
+    kafka = settings.kafka.model_copy(update={"options": {"client.id": name, **settings.kafka.options}})
+    return settings.model_copy(update={"kafka": kafka})
 
 
 def _tell_what_is_left_out(settings: Settings) -> None:

@@ -23,6 +23,12 @@ pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
 _MEMBERS = 4
 _PARTITIONS = 8
+_SLOWLY = """
+CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$;
+CREATE TRIGGER slowly BEFORE UPDATE ON consumer_offsets EXECUTE FUNCTION slowly();
+"""
+"""So that whenever partitions go, a batch of theirs is under way."""
 
 
 @pytest.fixture
@@ -81,7 +87,8 @@ def test_a_rolling_restart_of_four_members_under_load(
     Method: SIGTERM one after another, each replaced before the next one goes.
     """
     log = of_many_users(6_000, seed=21)
-    settings = {"SINK__BATCH_ROWS": "50", "KAFKA__GROUP_PROTOCOL": protocol}
+    settings = {"SINK__BATCH_ROWS": "200", "KAFKA__GROUP_PROTOCOL": protocol}
+    rig.query(_SLOWLY)
     with load(rig, log, per_s=300) as hurry:
         sinks = [rig.start(**settings) for _ in range(_MEMBERS)]
         for sink in sinks:
@@ -96,6 +103,7 @@ def test_a_rolling_restart_of_four_members_under_load(
             eventually(lambda new=new: has_a_place(rig, new), within_s=60)  # type: ignore[misc]
         assert begun < rig.done()
         hurry.set()
+    rig.query("DROP TRIGGER slowly ON consumer_offsets")
     rig.wait_until_done(len(log), within_s=60)
     rig.assert_as_expected(log)
     assert [rig.log_of(sink) for sink in sinks if '"job_failed"' in rig.log_of(sink)] == []
