@@ -64,10 +64,7 @@ def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None
     settings = _named(settings, member)
     clock = SystemClock()
     health = Health(clock)
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    _tell_what_is_left_out(settings)
+    stop = _set_by_signals()
     _check_database(settings)
     with ExitStack() as stack:
         pool = pool_of(settings.db)
@@ -137,17 +134,20 @@ def _check_database(settings: Settings) -> None:
 
 def _named(settings: Settings, member: int | None) -> Settings:
     """Settings by which Kafka's side can tell the members apart, unless the user has chosen a name."""
+    left_out = sorted(LEFT_TO_THE_BROKER & settings.kafka.options.keys())
+    if left_out and settings.kafka.group_protocol == "consumer":
+        why = "the broker decides: KAFKA__GROUP_PROTOCOL=consumer"
+        log.warning("options_left_out", names=left_out, because=why)
     name = "session-relay-sink" if member is None else f"session-relay-sink-{member}"
     kafka = settings.kafka.model_copy(update={"options": {"client.id": name, **settings.kafka.options}})
     return settings.model_copy(update={"kafka": kafka})
 
 
-def _tell_what_is_left_out(settings: Settings) -> None:
-    names = sorted(LEFT_TO_THE_BROKER & settings.kafka.options.keys())
-    if names and settings.kafka.group_protocol == "consumer":
-        log.warning(
-            "options_left_out", names=names, because="the broker decides: KAFKA__GROUP_PROTOCOL=consumer"
-        )
+def _set_by_signals() -> Event:
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 def consumer_options(settings: Settings, group: str, **own: Any) -> dict[str, Any]:

@@ -151,5 +151,6 @@ def test_a_caller_after_a_long_outage_meets_a_fresh_attempt(database_url: str) -
             with pytest.raises(PoolTimeout), pool.connection():
                 pass
             assert told(pool)[1:] == (0, 0, 0)
-        with Proxy(str(server["host"]), int(str(server["port"])), port), pool.connection() as connection:
+        behind = str(server["host"]), int(str(server["port"]))
+        with Proxy(*behind, port), pool.connection(timeout=4) as connection:
             assert show(connection, "application_name") == "session-relay sink"

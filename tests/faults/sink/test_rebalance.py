@@ -128,3 +128,4 @@ def test_partitions_that_were_lost_are_dropped_and_read_by_others(rig: SinkRig, 
     rig.wait_until_done(len(log), within_s=60)
     rig.assert_as_expected(log)
     assert frozen.poll() is None
+    assert ('"options_left_out"' in rig.log_of(frozen)) == (protocol == "consumer")
