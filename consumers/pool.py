@@ -5,8 +5,9 @@ a matter of new connections: those to the server that went are thrown away at th
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import ExitStack, contextmanager
+from threading import get_ident
+from typing import Any, Final
 
 import psycopg
 from psycopg import Connection
@@ -18,6 +19,8 @@ from config import metrics
 from config.errors import SettingsError
 from config.sections import DbSettings
 from consumers import statements
+
+_ATTEMPTS_AGAIN_S: Final = 5.0
 
 
 def database_url(db: DbSettings) -> str:
@@ -38,6 +41,8 @@ class Pool(ConnectionPool):
         super().__init__(*args, **kwargs)
         self.lent = set[int]()
         """Which connections are lent out; the library's numbers hold those that are being made, too."""
+        self.waiting = set[int]()
+        """Threads that wait for one; the library's numbers hold those that have given up, too."""
 
     @contextmanager
     def connection(self, timeout: float | None = None) -> Iterator[Connection[Any]]:
@@ -49,7 +54,12 @@ class Pool(ConnectionPool):
         Raises:
             PoolTimeout: There was none in time.
         """
-        with super().connection(timeout) as connection:
+        self.waiting.add(get_ident())
+        with ExitStack() as stack:
+            try:
+                connection = stack.enter_context(super().connection(timeout))
+            finally:
+                self.waiting.discard(get_ident())
             self.lent.add(id(connection))
             try:
                 yield connection
@@ -78,9 +88,10 @@ def pool_of(db: DbSettings) -> Pool:
         min_size=db.pool_min,
         max_size=db.pool_max,
         timeout=db.pool_timeout_s,
-        # Attempts back off for so long, by default 300 s, and only then may a caller's begin: no longer
-        # than one waits, so that each probe of a server that was away meets a fresh attempt.
-        reconnect_timeout=db.pool_timeout_s,
+        # Attempts back off for so long, by default 300 s, and begin anew when that is over: never far apart,
+        # so that a probe of a server that was away finds a connection, or one that is being made.
+        reconnect_timeout=_ATTEMPTS_AGAIN_S,
+        reconnect_failed=ConnectionPool.check,
         max_lifetime=db.max_lifetime_s,
         check=ConnectionPool.check_connection,
         configure=prepare,
@@ -105,4 +116,4 @@ def sample(pool: Pool) -> None:
     metrics.DB_POOL_SIZE.set(told.get("pool_size", 0))
     metrics.DB_POOL_AVAILABLE.set(told.get("pool_available", 0))
     metrics.DB_POOL_IN_USE.set(len(pool.lent))
-    metrics.DB_POOL_WAITING.set(told.get("requests_waiting", 0))
+    metrics.DB_POOL_WAITING.set(len(pool.waiting))
