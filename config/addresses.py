@@ -3,16 +3,24 @@
 Such strings may hold passwords, so they are `SecretStr` and no message repeats them.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import AfterValidator, SecretStr
-from redis.connection import parse_url
 
 PARTS: Final = {"host": "host", "port": "port", "name": "dbname", "user": "user", "password": "password"}
 """Our setting's name of each part of a connection string, and libpq's."""
+SECRET_PARTS: Final = frozenset(
+    {"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"}
+)
+"""What of a connection string is never shown. Source: libpq's parameters, PostgreSQL 18 manual, 32.1.2."""
+_MEANT: Final = ("read-write", "primary", "any")
+"""Of `target_session_attrs`; the others look for a server that can't be written to."""
+_LAST_PORT: Final = 65_535
+_REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 
 
 def _checked_database(value: SecretStr) -> SecretStr:
@@ -20,21 +28,53 @@ def _checked_database(value: SecretStr) -> SecretStr:
     if text.startswith("postgresql+"):
         raise ValueError("the scheme must be postgresql://, without a driver's name")
     try:
-        conninfo_to_dict(text)
+        parts = conninfo_to_dict(text)
     except (ProgrammingError, ValueError):
         # `from None`: the library's message quotes the string, and with it perhaps the password
         raise ValueError(
             "must be a URL such as postgresql://user@host:5432/name, or a libpq connection string"
         ) from None
+    if problem := _problem_of_hosts({name: str(part) for name, part in parts.items()}):
+        raise ValueError(problem)
     return value
+
+
+def _problem_of_hosts(parts: Mapping[str, str]) -> str | None:
+    """What libpq would only find when it connects; several hosts are tried in their order.
+
+    Source: PostgreSQL 18 manual, 32.1.1.3 and `target_session_attrs` in 32.1.2.
+    """
+    hosts, ports = (parts.get(name, "").split(",") for name in ("host", "port"))
+    addresses = parts.get("hostaddr", "").split(",")
+    count = max(len(hosts), len(addresses))
+    if not all(port == "" or (port.isdecimal() and 0 < int(port) <= _LAST_PORT) for port in ports):
+        return "has a port that is none; several hosts are written user@host:5432,other:5432"
+    if len(ports) not in {1, count} or (len(hosts) > 1 and len(addresses) not in {1, count}):
+        return "must have as many ports as hosts, or one for all"
+    meant = parts.get("target_session_attrs")
+    if meant is None and count > 1:
+        return "names several hosts, so it must say which one is meant: add target_session_attrs=read-write"
+    if meant is not None and meant not in _MEANT:
+        return f"target_session_attrs must be one of {', '.join(_MEANT)}: it is written to"
+    return None
 
 
 def _checked_redis(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
     try:
-        parse_url(value.get_secret_value())  # type: ignore[no-untyped-call]  # redis-py has no type here
+        if text.startswith(_REDIS_SCHEMES) and not (parts := urlsplit(text)).query:
+            _ = parts.port  # all that the library itself would find wrong with it
+        else:
+            _ask_redis(text)
     except ValueError:
         raise ValueError("must be a URL such as redis://host:6379/0, rediss://… or unix://…") from None
     return value
+
+
+def _ask_redis(text: str) -> None:
+    from redis.connection import parse_url  # noqa: PLC0415 - a fifth of the start of a role that has no use for it
+
+    parse_url(text)  # type: ignore[no-untyped-call]  # redis-py has no type here
 
 
 def _checked_web(value: str) -> str:

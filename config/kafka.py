@@ -56,18 +56,26 @@ _PRODUCERS_ONLY: Final = frozenset(
 )
 """Marked P there, likewise."""
 
+LEFT_TO_THE_BROKER: Final = frozenset(
+    {"group.protocol.type", "heartbeat.interval.ms", "partition.assignment.strategy", "session.timeout.ms"}
+)
+"""What a member of a group of KIP-848 must not say: the group's own settings on the broker decide."""
+
 
 def client_options(kafka: KafkaSettings, **overrides: Any) -> dict[str, Any]:
     """Options for one librdkafka client.
 
     The user's `KAFKA__OPTIONS` go over librdkafka's defaults, and what our promises rest on goes over
     both. Options for the other kind of client are left out, as librdkafka warns of each of them. A
-    client with a `group.id` is a consumer; to librdkafka an administrator is a producer.
+    client with a `group.id` is a consumer; to librdkafka an administrator is a producer. With
+    `KAFKA__GROUP_PROTOCOL=consumer` what is left to the broker is left out too.
 
     Args:
         kafka: Where the cluster is, and the user's options.
         overrides: The client's own options, such as `**{"acks": "all"}`; they win.
     """
     others = _PRODUCERS_ONLY if "group.id" in overrides else _CONSUMERS_ONLY
+    if kafka.group_protocol == "consumer":
+        others |= LEFT_TO_THE_BROKER
     own = {name: value for name, value in kafka.options.items() if name not in others}
     return {**own, **overrides, "bootstrap.servers": kafka.bootstrap_servers}

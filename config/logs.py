@@ -39,7 +39,7 @@ class _StandardError(logging.StreamHandler[TextIO]):
         return sys.stderr
 
 
-def configure(app: AppSettings, role: str) -> None:
+def configure(app: AppSettings, role: str, member: int | None = None) -> None:
     """Set up logging for this process; to be called once, by its entry.
 
     An exception that nobody catches becomes a line too, `crashed`, since a bare traceback of a database
@@ -48,9 +48,10 @@ def configure(app: AppSettings, role: str) -> None:
     Args:
         app: Level and format.
         role: What this process is; part of every line.
+        member: Which of several such processes of one parent, likewise.
     """
     as_json = app.log_format == "json" or (app.log_format == "auto" and not sys.stderr.isatty())
-    shared = _processors(role)
+    shared = _processors({"role": role} | ({} if member is None else {"member": member}))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[app.log_level]),
@@ -75,13 +76,13 @@ def configure(app: AppSettings, role: str) -> None:
     _log_crashes()
 
 
-def _processors(role: str) -> list[Processor]:
-    def add_role(_logger: Any, _method: str, event: EventDict) -> EventDict:
-        return {"role": role, **event}
+def _processors(process: dict[str, Any]) -> list[Processor]:
+    def add_process(_logger: Any, _method: str, event: EventDict) -> EventDict:
+        return {**process, **event}
 
     return [
         structlog.contextvars.merge_contextvars,
-        add_role,
+        add_process,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),

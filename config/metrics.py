@@ -146,7 +146,7 @@ DEAD_LETTERS_OPEN = _gauge(
 )
 BREAKER_STATE = _gauge("breaker_state", "0 closed, 1 half-open, 2 open: this stage pauses.", "name")
 BREAKER_TRANSITIONS = _counter("breaker_transitions_total", "Changes of a breaker's state.", "name", "to")
-DB_POOL_SIZE = _gauge("db_pool_size", "Connections in the pool.")
+DB_POOL_SIZE = _gauge("db_pool_size", "Connections in the pool, those that are being made included.")
 DB_POOL_AVAILABLE = _gauge("db_pool_available", "Connections that are idle in the pool.")
 DB_POOL_IN_USE = _gauge("db_pool_in_use", "Connections that are lent out.")
 DB_POOL_WAITING = _gauge(

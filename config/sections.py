@@ -114,7 +114,8 @@ class DbSettings(Section):
     user: Name | None = Field(default=None, description="User, likewise.")
     password: SecretStr | None = Field(default=None, description="Password, likewise.")
     url: ConnectionString | None = Field(
-        default=None, description="PostgreSQL URL or libpq connection string; what it says wins over `DB_*`."
+        default=None,
+        description="PostgreSQL URL or libpq connection string; wins over `DB_*`. May name several hosts.",
     )
     pool_min: int = Field(default=2, ge=0, description="Connections that the pool keeps open.")
     pool_max: Count = Field(default=10, description="Connections that the pool opens at most.")

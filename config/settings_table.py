@@ -8,6 +8,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import SecretStr
 from redis.connection import parse_url
 
+from config.addresses import SECRET_PARTS
 from config.redaction import REDACTED, is_sensitive
 from config.sections import Section
 from config.settings import Settings
@@ -113,7 +114,7 @@ def _shown(name: str, value: Any) -> str:
 def _without_secret(name: str, secret: str) -> str:
     """Where a service is, without its password; nothing of what is a secret as a whole."""
     if name == "DATABASE_URL":
-        parts = {k: v for k, v in conninfo_to_dict(secret).items() if k not in {"password", "sslpassword"}}
+        parts = {k: v for k, v in conninfo_to_dict(secret).items() if k not in SECRET_PARTS}
         return make_conninfo("", **parts)
     return _redis(secret) if name == "REDIS_URL" else REDACTED
 

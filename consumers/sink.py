@@ -17,7 +17,7 @@ from config.clock import SystemClock
 from config.collector import calm_collector
 from config.errors import Unavailable
 from config.health import Dependency, Health
-from config.kafka import client_options
+from config.kafka import LEFT_TO_THE_BROKER, client_options
 from config.migrations.check import check_database
 from config.settings import Settings
 from config.sidecar import Sidecar
@@ -49,22 +49,22 @@ _LEAVE_S: Final = 4.0
 _CLOSE_S: Final = 1.0
 
 
-def run(settings: Settings, *, accept_poison: int = 0) -> None:
+def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None) -> None:
     """Run the sink until SIGTERM or SIGINT; returns after leaving the group.
 
     Args:
         settings: All of them.
         accept_poison: So many poison records are parked before a storm of them is judged.
+        member: Which of several sinks of one parent this is.
 
     Raises:
         SettingsError: The sidecar's port is taken, or the database is not the one this version needs.
         StoppedForSafety: A person must look first.
     """
+    settings = _named(settings, member)
     clock = SystemClock()
     health = Health(clock)
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = _set_by_signals()
     _check_database(settings)
     with ExitStack() as stack:
         pool = pool_of(settings.db)
@@ -130,6 +130,24 @@ def _check_database(settings: Settings) -> None:
         check_database(database_url(settings.db))
     except Unavailable as error:
         log.warning("postgres_unreachable", problem=str(error))
+
+
+def _named(settings: Settings, member: int | None) -> Settings:
+    """Settings by which Kafka's side can tell the members apart, unless the user has chosen a name."""
+    left_out = sorted(LEFT_TO_THE_BROKER & settings.kafka.options.keys())
+    if left_out and settings.kafka.group_protocol == "consumer":
+        why = "the broker decides: KAFKA__GROUP_PROTOCOL=consumer"
+        log.warning("options_left_out", names=left_out, because=why)
+    name = "session-relay-sink" if member is None else f"session-relay-sink-{member}"
+    kafka = settings.kafka.model_copy(update={"options": {"client.id": name, **settings.kafka.options}})
+    return settings.model_copy(update={"kafka": kafka})
+
+
+def _set_by_signals() -> Event:
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 def consumer_options(settings: Settings, group: str, **own: Any) -> dict[str, Any]:

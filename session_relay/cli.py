@@ -4,66 +4,95 @@ Exit codes, everywhere: 0 done; 1 failed, or found what it was asked to look for
 settings; 3 stopped for safety, a person must look; 4 a service could not be reached.
 """
 
+import gc
 import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Final, NamedTuple
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from config.errors import RelayError
-from session_relay.commands import (
-    backfill,
-    dead_letters,
-    migrate,
-    relay,
-    services,
-    simulate,
-    sink,
-    spool,
-    topics,
-    up,
-    vendors,
-)
-from session_relay.commands import config as config_command
-
-app = typer.Typer(
-    name="session-relay",
-    help="Signed sleep and wearable webhooks, each one exactly once in Postgres, by way of Kafka.",
-    epilog="Exit codes: 0 done, 1 failed or found something, 2 usage or settings, "
-    "3 stopped for safety, 4 a service could not be reached.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-)
 
 
-app.command("backfill")(backfill.command)
-app.command("migrate", epilog="Example: [bold]session-relay migrate --execute[/]")(migrate.command)
-app.command("relay")(relay.command)
-app.command(
-    "simulate", epilog="Example: [bold]ASLEEP_API_KEY=… session-relay simulate --count 500 --check[/]"
-)(simulate.command)
-app.command("sink")(sink.command)
-app.command("up", epilog="Example: [bold]session-relay up --once --json[/]")(up.command)
-app.command("vendors", epilog="Example: [bold]session-relay vendors --json[/]")(vendors.command)
-app.add_typer(config_command.app, name="config")
-app.add_typer(dead_letters.app, name="dead-letters")
-app.add_typer(services.app, name="services")
-app.add_typer(spool.app, name="spool")
-app.add_typer(topics.app, name="topics")
+class _Command(NamedTuple):
+    """Where a command is, imported only when it is wanted: one role's libraries are no other's."""
+
+    module: str
+    epilog: str | None = None
+    is_group: bool = False
+
+    def add_to(self, app: typer.Typer, name: str) -> None:
+        module: Any = import_module(f"session_relay.commands.{self.module}")
+        if self.is_group:
+            app.add_typer(module.app, name=name)
+        else:
+            app.command(name, epilog=self.epilog)(module.command)
 
 
-@app.callback()
+COMMANDS: Final[Mapping[str, _Command]] = {
+    "backfill": _Command("backfill"),
+    "migrate": _Command("migrate", "Example: [bold]session-relay migrate --execute[/]"),
+    "relay": _Command("relay"),
+    "simulate": _Command(
+        "simulate", "Example: [bold]ASLEEP_API_KEY=… session-relay simulate --count 500 --check[/]"
+    ),
+    "sink": _Command("sink"),
+    "up": _Command("up", "Example: [bold]session-relay up --once --json[/]"),
+    "vendors": _Command("vendors", "Example: [bold]session-relay vendors --json[/]"),
+    "config": _Command("config", is_group=True),
+    "dead-letters": _Command("dead_letters", is_group=True),
+    "services": _Command("services", is_group=True),
+    "spool": _Command("spool", is_group=True),
+    "topics": _Command("topics", is_group=True),
+}
+"""Every command by its name, in the order of the help."""
+
+
+def command_line(first: str = "") -> typer.Typer:
+    """The command line with one command, or whole.
+
+    Args:
+        first: The first argument; unless it names a command, every one is there.
+    """
+    app = typer.Typer(
+        name="session-relay",
+        help="Signed sleep and wearable webhooks, each one exactly once in Postgres, by way of Kafka.",
+        epilog="Exit codes: 0 done, 1 failed or found something, 2 usage or settings, "
+        "3 stopped for safety, 4 a service could not be reached.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="rich",
+    )
+    app.callback()(root)
+    for name in [first] if first in COMMANDS else COMMANDS:
+        COMMANDS[name].add_to(app, name)
+    return app
+
+
 def root() -> None:
     """Only so that a single command would still be named as a sub-command."""
 
 
+def __getattr__(name: str) -> typer.Typer:
+    """`app`, whole, for whoever looks at all commands: PEP 562, as making it imports every one."""
+    if name == "app":
+        return command_line()
+    raise AttributeError(name)
+
+
 def main() -> None:
     """Run one command; errors meant for people are printed without a traceback."""
+    gc.disable()  # nothing that imports make is garbage, and looking for it is a tenth of a role's start
+    whole_or_one = command_line(*sys.argv[1:2])
+    gc.enable()
     try:
-        app()
+        whole_or_one()
     except RelayError as error:
+        from rich.console import Console  # noqa: PLC0415 - a tenth of a role's start, for a message
+        from rich.markup import escape  # noqa: PLC0415 - likewise
+
         Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(int(error.exit_code))
 

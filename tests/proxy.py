@@ -46,7 +46,7 @@ class Proxy:
         delay_s: Held back for so long is each piece, both ways.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, listen_on: int = 0) -> None:
         self._target = (host, port)
         self.bytes_per_s: float | None = None
         self.delay_s = 0.0
@@ -56,7 +56,7 @@ class Proxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._loud, self._server = self._run(self._open())
+        self._loud, self._server = self._run(self._open(listen_on))
         self.port: int = self._server.sockets[0].getsockname()[1]
 
     def __enter__(self) -> Self:
@@ -107,10 +107,10 @@ class Proxy:
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_WITHIN_S)
 
-    async def _open(self) -> tuple[asyncio.Event, asyncio.Server]:
+    async def _open(self, port: int) -> tuple[asyncio.Event, asyncio.Server]:
         loud = asyncio.Event()
         loud.set()
-        return loud, await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return loud, await asyncio.start_server(self._serve, "127.0.0.1", port)
 
     async def _close(self) -> None:
         self._server.close()

@@ -111,6 +111,8 @@ class Cluster:
             "share.coordinator.state.topic.min.isr": in_sync,
             "group.initial.rebalance.delay.ms": 0,
             "group.min.session.timeout.ms": 1000,
+            "group.consumer.min.session.timeout.ms": 1000,
+            "group.consumer.min.heartbeat.interval.ms": 200,
             "auto.create.topics.enable": "false",
             "log.cleaner.dedupe.buffer.size": 16_777_216,  # bytes; by default 128 MB of heap
             "num.network.threads": 2,

@@ -2,8 +2,8 @@
 
 import json
 import os
+import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,13 +12,13 @@ from typing import Any, Final, Self, TypeVar
 import httpx
 
 from config.errors import RelayError, Unavailable
+from session_relay.tether import tethered, with_our_code
 
 T = TypeVar("T")
 READY_WITHIN_S: Final = 60.0
 STOP_WITHIN_S: Final = 15.0
 """The roles promise to end within 10 s; what takes longer is killed."""
 _HOST: Final = "127.0.0.1"
-_ROOT: Final = Path(__file__).resolve().parents[2]
 _TAIL_BYTES: Final = 4_000
 _OURS: Final = (
     "KAFKA__",
@@ -60,7 +60,8 @@ class Role:
         with self.log.open("ab") as log:
             self._log_from_bytes = log.tell()
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "session_relay.up.tether", str(os.getpid()), name],
+                # SIGKILL: a role must survive such an end anyway, and of a demo nothing is to be left
+                tethered(signal.SIGKILL, name),
                 cwd=directory,
                 env=_inherited() | dict(environment),
                 stdin=subprocess.DEVNULL,
@@ -158,6 +159,5 @@ def _is_success(client: httpx.Client, url: str) -> bool:
 
 
 def _inherited() -> dict[str, str]:
-    path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(_OURS)}
-    return kept | {"PYTHONPATH": path}
+    return with_our_code(kept)

@@ -5,6 +5,7 @@ import re
 import subprocess
 
 import httpx
+import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -59,3 +60,20 @@ def test_records_lag_pool_ages_and_health_are_told_as_they_are(rig: SinkRig) -> 
     assert body["dependencies"]["postgres"]["up"]
     assert get(f"{url}/livez")[0] == 200
     assert get(f"{url}/elsewhere")[0] == 404
+
+
+def test_attempts_on_postgres_and_those_that_failed_are_counted(rig: SinkRig) -> None:
+    """Method: the table is locked for longer than a write waits, twice, which opens the circuit for good."""
+    rig.publish([made(session="s-1")])
+    sink = rig.start(DB__LOCK_TIMEOUT_S="0.3", BREAKER__FAILURES="2", BREAKER__RESET_S="600")
+    rig.wait_until_done(1)
+    url = base_url(rig, sink)
+    told = samples(url)
+    assert (told["db_queries_total",], told["db_connection_errors_total",]) == (1, 0)
+    with psycopg.connect(rig.database_url) as holder:
+        holder.execute("LOCK TABLE sessions IN EXCLUSIVE MODE")
+        rig.publish([made(session="s-2")])
+        eventually(lambda: samples(url)["breaker_state", "postgres"] == 2, within_s=30)
+    told = samples(url)
+    assert (told["db_queries_total",], told["db_connection_errors_total",]) == (3, 2)
+    assert told["breaker_transitions_total", *sorted(["postgres", "open"])] == 1

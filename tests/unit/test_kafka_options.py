@@ -106,3 +106,15 @@ def test_options_reach_the_kind_of_client_that_has_them(
 def test_librdkafka_would_warn_of_the_other_kinds_options(caplog: pytest.LogCaptureFixture) -> None:
     Producer({"session.timeout.ms": 8_000, "logger": logging.getLogger("librdkafka.told")}).poll(0)
     assert any("CONFWARN" in line for line in caplog.messages)
+
+
+def test_a_group_of_kip_848_is_not_told_what_the_broker_decides() -> None:
+    """The library refuses each of these; with the classic protocol they are the user's to set."""
+    options = {"session.timeout.ms": 6_000, "heartbeat.interval.ms": 300, "max.poll.interval.ms": 60_000}
+    for strategy in ({}, {"partition.assignment.strategy": "range", "group.protocol.type": "consumer"}):
+        kafka = KafkaSettings.model_validate({"options": options | strategy, "group_protocol": "consumer"})
+        told = client_options(kafka, **{"group.id": "g", "group.protocol": "consumer"})
+        assert told.keys() - {"bootstrap.servers"} == {"group.id", "group.protocol", "max.poll.interval.ms"}
+        Consumer(told).close()
+    classic = KafkaSettings.model_validate({"options": options})
+    assert client_options(classic, **{"group.id": "g"})["session.timeout.ms"] == 6_000

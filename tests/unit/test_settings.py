@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
+from redis.connection import parse_url
 
 from config.settings import Settings, load
 from config.webhook_schemes import ApiKeyScheme, HmacSha256Scheme
@@ -103,6 +104,33 @@ def test_a_whole_database_url_stays_as_it_was_given(monkeypatch: pytest.MonkeyPa
     url = "postgresql://u:p%40ss@h:5432/n?sslmode=require"
     monkeypatch.setenv("DATABASE_URL", url)
     assert database(load()) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u@h1:1,h2:2/x?target_session_attrs=read-write",
+        "postgresql://[::1]:1,h2/x?target_session_attrs=primary",
+        "host=h1,h2,h3 port=1 target_session_attrs=any",
+        "host=h1,h2 hostaddr=127.0.0.1,127.0.0.2 target_session_attrs=read-write",
+    ],
+)
+def test_a_database_url_may_name_several_hosts(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """And the parts complete it as they complete one host's."""
+    monkeypatch.setenv("DATABASE_URL", url)
+    assert database(load()) == url
+    monkeypatch.setenv("DB_PASSWORD", "p w")
+    assert conninfo_to_dict(database(load()) or "") == conninfo_to_dict(url) | {"password": "p w"}
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://h", "redis://u:p@h:1/2", "redis://h?db=1", "unix:///a/b", "rediss://h"]
+)
+def test_what_the_redis_library_takes_is_taken(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """The library itself is asked only about what it would look at: importing it takes long."""
+    monkeypatch.setenv("REDIS_URL", url)
+    assert load().redis.url.get_secret_value() == url
+    assert parse_url(url)  # type: ignore[no-untyped-call]  # redis-py has no type here
 
 
 def test_sources_of_the_file_and_the_environment_merge(

@@ -82,6 +82,13 @@ def test_what_is_in_force_is_shown_without_secrets(monkeypatch: pytest.MonkeyPat
     assert rows["API_PORT"].is_default
 
 
+def test_several_hosts_are_shown_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "postgresql://u:hunter2@h1:1,h2:2/x?target_session_attrs=read-write&oauth_client_secret=hunter2"
+    monkeypatch.setenv("DATABASE_URL", url)
+    (shown,) = [row.value for row in in_force(load()) if row.name == "DATABASE_URL"]
+    assert shown == "user=u dbname=x host=h1,h2 port=1,2 target_session_attrs=read-write"
+
+
 def test_every_scheme_is_shown_by_its_place_and_the_number_of_its_keys(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
