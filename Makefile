@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint bench drill fuzz chaos mutants containers lock clean
+.PHONY: help setup demo test lint bench drill fuzz chaos mutants containers floors lock clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -12,6 +12,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PIP = $(RUN) -m pip --disable-pip-version-check $(QUIET) install
 QUIET := $(shell test -t 2 || echo --quiet)  # progress bars where somebody looks
+FLOORS = $(addprefix tests/integration/test_,sink.py rows.py fence.py isolation.py migrations.py topics_apply.py \
+  dead_letters_projected.py relay_publishes.py relay_items.py shared_limits.py slow_statements.py)
 UV = $(RUN) -m uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
   --python-version 3.11 --group build
 
@@ -46,6 +48,9 @@ chaos: $(VENV)/developing  ## play rounds of load and faults against real proces
 
 mutants: $(VENV)/developing  ## put known defects into a copy of the code: each must be caught; ARGS=--help
 	@$(RUN) -m tests.mutants $(ARGS)
+
+floors: $(VENV)/developing  ## run what touches Kafka and Postgres on the oldest promised ones; ARGS=tests/integration
+	@TEST_SERVICES=floors $(RUN) -m pytest $(or $(ARGS),$(FLOORS))
 
 containers: $(VENV)/developing  ## build the image and run docker-compose.yml with its demo; needs an engine
 	@$(RUN) -m tests.containers
