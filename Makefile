@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint bench drill fuzz chaos mutants containers floors lock clean
+.PHONY: help setup demo test lint bench drill fuzz chaos mutants containers floors observe lock clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -54,6 +54,9 @@ floors: $(VENV)/developing  ## run what touches Kafka and Postgres on the oldest
 
 containers: $(VENV)/developing  ## build the image and run docker-compose.yml with its demo; needs an engine
 	@$(RUN) -m tests.containers
+
+observe: $(VENV)/developing  ## ask every query of the dashboards of a real Prometheus, which it needs, and drill alerts
+	@$(RUN) -m tests.observe
 
 lock: $(VENV)/developing  ## renew the locked requirements; one package: ARGS="--upgrade-package redis"
 	@$(UV) $(or $(ARGS),--upgrade) --extra embedded --output-file requirements.txt pyproject.toml
