@@ -39,7 +39,7 @@ VOLUME /var/lib/session-relay
 USER 65532:65532
 EXPOSE 8080 9101 9102 9105
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=15s --timeout=5s --start-period=15s --retries=3 \
+HEALTHCHECK --interval=15s --timeout=10s --start-period=60s --retries=3 \
   CMD ["python", "-m", "config.healthcheck"]
 ENTRYPOINT ["session-relay"]
 CMD ["relay"]
