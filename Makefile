@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint bench drill fuzz chaos mutants lock clean
+.PHONY: help setup demo test lint bench drill fuzz chaos mutants containers floors observe lock clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -12,11 +12,13 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PIP = $(RUN) -m pip --disable-pip-version-check $(QUIET) install
 QUIET := $(shell test -t 2 || echo --quiet)  # progress bars where somebody looks
+FLOORS = $(addprefix tests/integration/test_,sink.py rows.py fence.py isolation.py migrations.py topics_apply.py \
+  dead_letters_projected.py relay_publishes.py relay_items.py shared_limits.py slow_statements.py)
 UV = $(RUN) -m uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
-  --python-version 3.11 --extra embedded --group build
+  --python-version 3.11 --group build
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: $(VENV)/developing  ## make .venv with everything that is needed to run, test and check
 
@@ -47,9 +49,19 @@ chaos: $(VENV)/developing  ## play rounds of load and faults against real proces
 mutants: $(VENV)/developing  ## put known defects into a copy of the code: each must be caught; ARGS=--help
 	@$(RUN) -m tests.mutants $(ARGS)
 
+floors: $(VENV)/developing  ## run what touches Kafka and Postgres on the oldest promised ones; ARGS=tests/integration
+	@TEST_SERVICES=floors $(RUN) -m pytest $(or $(ARGS),$(FLOORS))
+
+containers: $(VENV)/developing  ## build the image and run docker-compose.yml with its demo; needs an engine
+	@$(RUN) -m tests.containers
+
+observe: $(VENV)/developing  ## ask every query of the dashboards of a real Prometheus, which it needs, and drill alerts
+	@$(RUN) -m tests.observe
+
 lock: $(VENV)/developing  ## renew the locked requirements; one package: ARGS="--upgrade-package redis"
-	@$(UV) $(or $(ARGS),--upgrade) --output-file requirements.txt pyproject.toml
-	@$(UV) $(or $(ARGS),--upgrade) --extra dev --constraint requirements.txt \
+	@$(UV) $(or $(ARGS),--upgrade) --extra embedded --output-file requirements.txt pyproject.toml
+	@$(UV) --constraint requirements.txt --output-file requirements-image.txt pyproject.toml
+	@$(UV) $(or $(ARGS),--upgrade) --extra embedded --extra dev --constraint requirements.txt \
 	  --output-file requirements-dev.txt pyproject.toml
 
 clean:  ## stop what runs and remove all that was made here: .venv, the demo's data, caches

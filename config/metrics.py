@@ -4,6 +4,7 @@ Label values never come from input: a label is one of a closed set, a configured
 topic and partition of ours.
 """
 
+from math import nan
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -14,7 +15,8 @@ REGISTRY: Final = CollectorRegistry()
 
 OUTCOMES: Final = ("written", "duplicate", "stale", "passed", "parked", "erased")
 """What can become of a record; `consumers.outcome.Outcome` in the same order."""
-_LATENCY_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_LATENCY_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 3, 5, 10, 30)
+"""1 and 3 are objectives: see config/prometheus/rules/objectives.yml, as for 60 among the ages."""
 _AGE_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600, 86_400)
 
 
@@ -66,6 +68,12 @@ SPOOL_EVENTS = _gauge(
 SPOOL_BYTES = _gauge(
     "relay_spool_bytes", "Bytes of events in the spool, those set aside too. Near the bound: 503 soon."
 )
+SPOOL_ROOM = _gauge(
+    "relay_spool_room_bytes",
+    "Bytes of events that the spool can still take: by its bound, or by its disk where that is less. "
+    "Falling: 503 soon. NaN: no spool here.",
+)
+SPOOL_ROOM.set(nan)  # as 0 it would be a full one
 SPOOL_SET_ASIDE = _gauge(
     "relay_spool_set_aside_events",
     "Events in the spool that Kafka refused for good. Not 0: see session-relay spool drain.",

@@ -1,17 +1,19 @@
 """Real services for every test that asks for them, and a topic and a database of its own for each."""
 
-import os
 import signal
-import tempfile
 import threading
+import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient
 
+import tests.services
 from config.embedded.services import EmbeddedServices
-from tests.own_places import migrated_template, own_database, own_topic
+from tests.own_places import drop, migrated_template, own_database, own_topic
+from tests.services import Services
 from tests.sink_rig import SinkRig
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -31,47 +33,67 @@ def _nothing_fails_in_silence() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def services() -> Iterator[EmbeddedServices]:
-    """One set of services for the whole run, in a directory that other users may enter.
-
-    `SESSION_RELAY_TEST_STATE` names those of somebody else, for runs that neither stop nor start any.
-    """
-    os.environ.setdefault("SESSION_RELAY_CACHE", str(Path(__file__).parents[1] / ".session-relay" / "cache"))
-    if lent := os.environ.get("SESSION_RELAY_TEST_STATE"):
-        with EmbeddedServices.running(Path(lent)) as running:
-            yield running
-        return
-    with tempfile.TemporaryDirectory(prefix="session-relay-tests-") as name:
-        Path(name).chmod(0o755)
-        with EmbeddedServices.running(Path(name)) as running:
-            yield running
+def embedded() -> Iterator[EmbeddedServices]:
+    """One set of embedded services for the whole run: for tests that stop, freeze or kill them."""
+    with tests.services.embedded() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
-def admin(services: EmbeddedServices) -> AdminClient:
+def services(request: pytest.FixtureRequest) -> Iterator[Services | EmbeddedServices]:
+    """One set of services for the whole run, of the kind that TEST_SERVICES asks for."""
+    if tests.services.mode() == "embedded":
+        yield request.getfixturevalue("embedded")
+        return
+    with tests.services.others() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def admin(services: Services) -> AdminClient:
     return AdminClient({"bootstrap.servers": services.addresses.kafka_bootstrap_servers})
 
 
 @pytest.fixture
-def topic(admin: AdminClient) -> str:
+def topic(admin: AdminClient) -> Iterator[str]:
     """A topic of this test alone, with its dead-letter topic `<topic>.dlq`."""
-    return own_topic(admin)
+    with _lent_topic(admin) as name:
+        yield name
+
+
+@contextmanager
+def _lent_topic(admin: AdminClient) -> Iterator[str]:
+    name = own_topic(admin)
+    yield name
+    if tests.services.mode() == "external":  # others end with the run
+        admin.delete_topics([name, f"{name}.dlq"])
 
 
 @pytest.fixture(scope="session")
-def template(services: EmbeddedServices) -> str:
-    return migrated_template(services.addresses.database_url)
+def _template_name() -> Iterator[str]:
+    """Of a database to copy; of this run alone where the server outlives it."""
+    if tests.services.mode() != "external":
+        yield "template_migrated"
+        return
+    yield (name := f"template-{uuid.uuid4()}")
+    with tests.services.others() as running:
+        drop(running.addresses.database_url, name)
+
+
+@pytest.fixture(scope="module")
+def template(services: Services, _template_name: str) -> str:
+    return migrated_template(services.addresses.database_url, _template_name)
 
 
 @pytest.fixture
-def database_url(services: EmbeddedServices, template: str) -> Iterator[str]:
+def database_url(services: Services, template: str) -> Iterator[str]:
     """A migrated database of this test alone."""
     with own_database(services.addresses.database_url, template) as url:
         yield url
 
 
 @pytest.fixture
-def rig(services: EmbeddedServices, topic: str, database_url: str, tmp_path: Path) -> Iterator[SinkRig]:
+def rig(services: Services, topic: str, database_url: str, tmp_path: Path) -> Iterator[SinkRig]:
     """Sinks of this test alone."""
     made = SinkRig(services, topic, database_url, tmp_path)
     yield made
@@ -80,13 +102,13 @@ def rig(services: EmbeddedServices, topic: str, database_url: str, tmp_path: Pat
 
 @pytest.fixture(scope="module")
 def module_rig(
-    services: EmbeddedServices,
+    services: Services,
     admin: AdminClient,
     template: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[SinkRig]:
     """Sinks that the tests of one module share."""
-    with own_database(services.addresses.database_url, template) as url:
-        made = SinkRig(services, own_topic(admin), url, tmp_path_factory.mktemp("sinks"))
+    with _lent_topic(admin) as name, own_database(services.addresses.database_url, template) as url:
+        made = SinkRig(services, name, url, tmp_path_factory.mktemp("sinks"))
         yield made
         made.close()

@@ -30,14 +30,20 @@ def own_topic(admin: AdminClient) -> str:
     return name
 
 
-def migrated_template(url: str) -> str:
+def migrated_template(url: str, name: str = _TEMPLATE) -> str:
     """Make the database that `own_database` copies, where there is none yet."""
     with psycopg.connect(url, autocommit=True) as connection:
-        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (_TEMPLATE,)).fetchone():
-            return _TEMPLATE
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_TEMPLATE)))
-    migrate(make_conninfo(url, dbname=_TEMPLATE))
-    return _TEMPLATE
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
+            return name
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    migrate(make_conninfo(url, dbname=name))
+    return name
+
+
+def drop(of_all: str, name: str) -> None:
+    """Remove a database, whoever is connected to it."""
+    with psycopg.connect(of_all, autocommit=True) as connection:  # a test may have restarted the server
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @contextmanager
@@ -48,5 +54,4 @@ def own_database(of_all: str, template: str) -> Iterator[str]:
         made = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         connection.execute(made.format(sql.Identifier(name), sql.Identifier(template)))
     yield make_conninfo(of_all, dbname=name)
-    with psycopg.connect(of_all, autocommit=True) as connection:  # a test may have restarted the server
-        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+    drop(of_all, name)

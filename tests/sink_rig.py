@@ -18,6 +18,7 @@ from schemas.event import SessionEvent
 from tests.events import expected_of
 from tests.eventually import eventually
 from tests.own_places import QUIET
+from tests.services import Services
 
 QUICK_SESSION = '{"session.timeout.ms": 1500, "heartbeat.interval.ms": 300}'
 """KAFKA__OPTIONS with which the group soon does without a member that died."""
@@ -28,7 +29,9 @@ _SUMS = "SELECT " + ", ".join(f"sum({name})::bigint" for name in OUTCOMES) + " F
 class SinkRig:
     """One topic, one database, any number of sinks; ends what it started."""
 
-    def __init__(self, services: EmbeddedServices, topic: str, database_url: str, logs: Path) -> None:
+    def __init__(
+        self, services: Services | EmbeddedServices, topic: str, database_url: str, logs: Path
+    ) -> None:
         self.topic, self.database_url, self._logs = topic, database_url, logs
         self.kafka = services.addresses.kafka_bootstrap_servers
         self.producer = Producer(

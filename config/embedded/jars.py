@@ -7,9 +7,9 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -19,9 +19,24 @@ from config.embedded.wheels import directory
 from config.errors import RelayError, Unavailable
 
 KAFKA_VERSION = "4.3.1"
-# slf4j-simple and no other binding: log4j's brings a bill of materials that turns kafka-clients into 3.9
-COORDINATES = (f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}", "org.slf4j:slf4j-simple:1.7.36")
 NEEDED_BYTES = 300_000_000  # jars 46 MB, data of all services 100 MB, and some room to work in
+
+
+@dataclass(frozen=True)
+class Release:
+    """One version of Kafka, and the SHA-256 of each of its jars by file name."""
+
+    version: str
+    pins: Mapping[str, str]
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """What Maven Central is asked for.
+
+        slf4j-simple and no other binding: log4j's brings a bill of materials that turns kafka-clients
+        into 3.9.
+        """
+        return (f"org.apache.kafka:kafka_2.13:{self.version}", "org.slf4j:slf4j-simple:1.7.36")
 
 
 def pinned() -> dict[str, str]:
@@ -30,29 +45,31 @@ def pinned() -> dict[str, str]:
     return pins
 
 
-def resolve(cache: Path, say: Callable[[str], None]) -> Path:
+def resolve(cache: Path, say: Callable[[str], None], release: Release | None = None) -> Path:
     """Return the directory with all jars, downloaded on first use, each with the pinned checksum.
 
     Args:
         cache: Shared by any number of state directories; made when absent.
         say: Told what is going on, one line at a time, where there is no terminal for a progress bar.
+        release: Another version of Kafka than ours.
 
     Raises:
         Unavailable: Maven Central can't be reached and the jars are not in the cache.
         RelayError: A jar differs from its pinned checksum, or the disk is full.
     """
-    jars = cache / f"kafka-{KAFKA_VERSION}"
+    release = release or Release(KAFKA_VERSION, pinned())
+    jars = cache / f"kafka-{release.version}"
     if not jars.is_dir():
         cache.mkdir(parents=True, exist_ok=True)
         check_space(cache, NEEDED_BYTES)
         with _one_at_a_time(cache / "lock"):
             if not jars.is_dir():
-                _download(cache, jars, say)
-    verify(jars, pinned())
+                _download(cache, jars, release, say)
+    verify(jars, release.pins)
     return jars
 
 
-def verify(jars: Path, pins: dict[str, str]) -> None:
+def verify(jars: Path, pins: Mapping[str, str]) -> None:
     """Compare every jar of a directory with its pin.
 
     Raises:
@@ -100,19 +117,19 @@ def _one_at_a_time(path: Path) -> Iterator[None]:
         yield
 
 
-def _download(cache: Path, jars: Path, say: Callable[[str], None]) -> None:
+def _download(cache: Path, jars: Path, release: Release, say: Callable[[str], None]) -> None:
     directory("jgo")  # says how to install it where it is missing
     import requests  # noqa: PLC0415 - belongs to the extra `embedded`, and is needed by the first start only
 
     repository = cache / "maven"
-    drop_broken(repository, pinned())
+    drop_broken(repository, release.pins)
     for left in cache.glob("unfinished-*"):
         shutil.rmtree(left)
     try:
         present = len(list(repository.rglob("*.jar")))
-        with certificates(), Arrivals(jars=len(pinned()), present=present, say=say) as arrivals:
-            paths = _fetch(repository, arrivals)
-        _publish(paths, cache, jars)
+        with certificates(), Arrivals(jars=len(release.pins), present=present, say=say) as arrivals:
+            paths = _fetch(repository, release.coordinates, arrivals)
+        _publish(paths, cache, jars, release.pins)
     except (requests.RequestException, RuntimeError) as error:
         raise Unavailable(
             f"Kafka's jars could not be downloaded from Maven Central ({type(error).__name__}): "
@@ -126,7 +143,7 @@ def _download(cache: Path, jars: Path, say: Callable[[str], None]) -> None:
         raise
 
 
-def _fetch(repository: Path, arrivals: Arrivals) -> list[Path]:
+def _fetch(repository: Path, coordinates: Sequence[str], arrivals: Arrivals) -> list[Path]:
     """Walk the POMs, then download the jars.
 
     Only jgo's resolver: its environment builder would fetch a whole JDK to sort jars into modules, which
@@ -139,26 +156,26 @@ def _fetch(repository: Path, arrivals: Arrivals) -> list[Path]:
         repo_cache=repository, resolver=PythonResolver(progress_callback=arrivals.file), timeout=30
     )
     wanted = [
-        context.create_dependency(replace(Coordinate.parse(name), scope="compile")) for name in COORDINATES
+        context.create_dependency(replace(Coordinate.parse(name), scope="compile")) for name in coordinates
     ]
     given, transitive = context.resolver.resolve(wanted)
     needed = [*given, *(one for one in transitive if one.scope in {"compile", "runtime"})]
     return [one.artifact.resolve() for one in needed]
 
 
-def _publish(paths: list[Path], cache: Path, jars: Path) -> None:
+def _publish(paths: list[Path], cache: Path, jars: Path, pins: Mapping[str, str]) -> None:
     """Make the directory appear whole: who is killed before leaves none."""
     with tempfile.TemporaryDirectory(dir=cache, prefix="unfinished-") as name:
         unfinished = Path(name) / "jars"
         unfinished.mkdir(mode=0o755)
         for path in paths:
             path.rename(unfinished / path.name)
-        verify(unfinished, pinned())
+        verify(unfinished, pins)
         unfinished.rename(jars)
     shutil.rmtree(cache / "maven")
 
 
-def drop_broken(repository: Path, pins: dict[str, str]) -> None:
+def drop_broken(repository: Path, pins: Mapping[str, str]) -> None:
     """Remove what a killed download left half written: jgo takes any file that exists for whole."""
     for path in repository.rglob("*.*"):
         if path.suffix == ".jar" and _sha256(path) != pins.get(path.name):

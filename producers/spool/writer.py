@@ -5,6 +5,7 @@ is deleted in the same commits.
 """
 
 import asyncio
+import shutil
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -76,6 +77,14 @@ class SpoolWriter:
         """Open the file, which may fail for now, and begin to write."""
         self._open()
         self._thread.start()
+
+    def room_bytes(self) -> int:
+        """How much more it can take: by its bound, or by its disk where that is less; safe in any thread."""
+        bound = max(0, self._max_bytes - self.size_bytes)
+        try:
+            return min(bound, shutil.disk_usage(self.path.parent).free)
+        except OSError:  # the disk is gone, and with it the room
+            return 0
 
     def append(self, pending: Pending) -> None:
         """Have a delivery written; its future tells in the event loop how it went."""

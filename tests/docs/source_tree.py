@@ -58,7 +58,7 @@ def sources(*rooms: str) -> tuple[Source, ...]:
 def texts() -> Iterator[tuple[str, str]]:
     """Path and content of every text that is ours: code, SQL, settings, papers."""
     patterns = [f"{room}/**/*.*" for room in (*ROOMS, *AROUND, "docs")]
-    patterns += [".ci/*", "*.md", "*.toml", "*.txt", "Makefile"]
+    patterns += [".ci/*", "*.md", "*.toml", "*.txt", "Makefile", "Dockerfile", "*.yml", ".env.example"]
     for pattern in patterns:
         for path in sorted(ROOT.glob(pattern)):
             name = path.relative_to(ROOT).as_posix()

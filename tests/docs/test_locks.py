@@ -7,7 +7,11 @@ import pytest
 
 from tests.docs.source_tree import ROOT, texts
 
-LOCKS = {"requirements.txt": ("embedded",), "requirements-dev.txt": ("embedded", "dev")}
+LOCKS = {
+    "requirements.txt": ("embedded",),
+    "requirements-image.txt": (),
+    "requirements-dev.txt": ("embedded", "dev"),
+}
 PINNED = re.compile(
     r"^([a-z0-9-]+)==\S+((?: ; [^\\]+)?) \\\n((?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", re.MULTILINE
 )
@@ -35,9 +39,22 @@ def test_a_lock_has_whatever_the_project_asks_for(lock: str) -> None:
     assert names - pinned(lock) == set()
 
 
-def test_what_runs_is_the_same_where_it_is_developed() -> None:
-    both = [set((ROOT / lock).read_text("utf-8").splitlines()) for lock in LOCKS]
-    assert both[0] - both[1] == set()
+@pytest.mark.parametrize(
+    ("fewer", "more"),
+    [("requirements.txt", "requirements-dev.txt"), ("requirements-image.txt", "requirements.txt")],
+)
+def test_what_runs_is_the_same_wherever_it_runs(fewer: str, more: str) -> None:
+    fewer_lines, more_lines = (set((ROOT / lock).read_text("utf-8").splitlines()) for lock in (fewer, more))
+    assert fewer_lines - more_lines == set()
+
+
+def test_the_image_has_no_service_in_it() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    embedded = {
+        NAME.findall(line)[0].lower() for line in project["project"]["optional-dependencies"]["embedded"]
+    }
+    assert embedded
+    assert embedded & pinned("requirements-image.txt") == set()
 
 
 def test_nothing_speaks_of_the_machine_that_it_was_written_on() -> None:

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,16 +15,12 @@ import pytest
 from tests.docs.source_tree import ROOT
 from tests.docs.tables import README
 from tests.eventually import eventually
+from tests.ports import free_port
 
 pytestmark = pytest.mark.integration
 
 BLOCKS = re.compile(r"<!-- walkthrough -->\n```sh\n(.*?)```", re.DOTALL)
 PORT = 8080
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
 
 
 @pytest.fixture

@@ -134,8 +134,8 @@ def test_after_a_cut_connection_the_next_statement_is_unavailable_too(connection
 def test_too_many_connections_and_wrong_names_are_unavailable(
     connection: Connection, services: EmbeddedServices, database_url: str
 ) -> None:
-    connection.execute("CREATE ROLE narrow LOGIN CONNECTION LIMIT 1")
-    narrow = make_conninfo(database_url, user="narrow")
+    connection.execute("CREATE ROLE narrow LOGIN PASSWORD 'narrow' CONNECTION LIMIT 1")
+    narrow = make_conninfo(database_url, user="narrow", password="narrow")
     try:
         with psycopg.connect(narrow), pytest.raises(PostgresUnavailable), postgres_errors():
             psycopg.connect(narrow)

@@ -13,6 +13,7 @@ from config.errors import ExitCode, RelayError, Unavailable
 from config.kafka import client_options
 from config.sections import KafkaSettings
 from config.topics import apply_topics, declared, plan
+from tests.eventually import eventually
 
 pytestmark = pytest.mark.integration
 
@@ -73,7 +74,7 @@ def test_a_topic_that_somebody_creates_at_the_same_time_is_fine(kafka: KafkaSett
     cluster = Cluster(kafka)
     cluster.create(kafka.events_topic, 1, 1, {})
     cluster.create(kafka.events_topic, 1, 1, {})
-    assert partitions(kafka) == 1
+    eventually(lambda: partitions(kafka) == 1)  # brokers hear of it a little later
 
 
 def test_what_kafka_refuses_is_an_error_for_people(kafka: KafkaSettings) -> None:

@@ -82,8 +82,10 @@ def test_what_does_not_fit_is_refused_whole_and_room_comes_back(tmp_path: Path) 
         assert refusal.reason == "spool_full"
         assert not spool.dependency.up
         assert spool.ids() == [1, 2, 3, 4]
+        assert spool.writer.room_bytes() == 0
         spool.writer.forget(3)
         await until(lambda: spool.dependency.up)
+        assert spool.writer.room_bytes() == 3 * SIZE
         assert await spool.append(3) == "spooled"
         assert spool.ids() == [4, 5, 6, 7]
 
