@@ -16,6 +16,7 @@ from session_relay.commands import (
     dead_letters,
     migrate,
     relay,
+    schema,
     services,
     simulate,
     sink,
@@ -49,6 +50,7 @@ app.command("up", epilog="Example: [bold]session-relay up --once --json[/]")(up.
 app.command("vendors", epilog="Example: [bold]session-relay vendors --json[/]")(vendors.command)
 app.add_typer(config_command.app, name="config")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(schema.app, name="schema")
 app.add_typer(services.app, name="services")
 app.add_typer(spool.app, name="spool")
 app.add_typer(topics.app, name="topics")
