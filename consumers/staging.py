@@ -22,7 +22,7 @@ from consumers import rows
 from consumers.batch import Key
 from consumers.fold import FUTURE_US
 from schemas.codec import FRAME_SIZE, PREFIX
-from schemas.event import MAX_TIME_US, MIN_TIME_US, RANK, STAGE_BYTES, EventType, Statistics
+from schemas.event import MAX_TIME_US, MAX_UTC_OFFSET_S, MIN_TIME_US, RANK, STAGE_BYTES, EventType, Statistics
 from schemas.reader import Source
 
 Staged = tuple[bytes, Key, int, bool]
@@ -45,6 +45,7 @@ row = join((
     null if session_start_time is None else time(session_start_time),
     null if session_end_time is None else time(session_end_time),
     null if timezone is None else zone(timezone),
+    null if utc_offset_seconds is None else utc_offset(utc_offset_seconds),
     null if sleep_stages is None else sized(sleep_stages),
     number(4, epoch_seconds),
     no_figures if statistics is None else figures(statistics),
@@ -110,6 +111,12 @@ def _zone(name: bytes) -> bytes:
     return rows.sized(name)
 
 
+def _utc_offset(seconds: int) -> bytes:
+    if not -MAX_UTC_OFFSET_S <= seconds <= MAX_UTC_OFFSET_S:
+        raise ValueError("no clock is so far from UTC")
+    return _INT(4, seconds)
+
+
 def _figures(told: Mapping[str, Any]) -> bytes:
     msgspec.convert(told, Statistics)  # for its limits
     values = rows.figures(told)
@@ -129,10 +136,11 @@ _HEAD: Final = ("event_id", "source", "tenant", "type", "user_id", "session_id")
 _FIELDS: Final = (
     *_HEAD,
     *("sequence", "occurred_at", "received_at", "normaliser", "session_start_time", "session_end_time"),
-    *("timezone", "sleep_stages", "epoch_seconds", "statistics", "attributes"),
+    *("timezone", "utc_offset_seconds", "sleep_stages", "epoch_seconds", "statistics", "attributes"),
 )
 _ALL_FIGURES: Final = struct.Struct(">" + "id" * 8 + "iq").pack
 _LONG: Final = struct.Struct(">iq").pack
+_INT: Final = struct.Struct(">ii").pack
 _NAMES: Final[dict[str, Any]] = {
     "prefix": PREFIX,
     "canonical": re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch,
@@ -144,13 +152,14 @@ _NAMES: Final[dict[str, Any]] = {
     "small": [struct.pack(">i", size) for size in range(64)],
     "uuid_size": struct.pack(">i", 16),
     "numbers": struct.Struct(">iqiqiqii").pack,
-    "number": struct.Struct(">ii").pack,
+    "number": _INT,
     "tail": struct.Struct(f">iqi{len(rows.ONE_UUID)}s16si?").pack,
     "one_uuid": rows.ONE_UUID,
     "null": rows.NULL,
     "sized": rows.sized,
     "time": _time,
     "zone": _zone,
+    "utc_offset": _utc_offset,
     "figures": _figures,
     "no_figures": rows.NULL * len(rows.FIGURE_TYPES),
     "texts": _texts,
