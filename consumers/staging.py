@@ -12,7 +12,7 @@ Source: PostgreSQL manual, COPY, "Binary Format".
 import re
 import struct
 from binascii import unhexlify
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -66,8 +66,12 @@ def place_of(topic_id: UUID, partition: int) -> bytes:
     return rows.sized(topic_id.bytes) + struct.pack(">ii", 4, partition)
 
 
-def short_way(schema: Any) -> Short:
+def short_way(schema: Any, prefixes: Collection[bytes] = (PREFIX,)) -> Short:
     """The function that stages plain records of a parsed schema.
+
+    Args:
+        schema: As the codec parsed it.
+        prefixes: Frames of its records; more may be added to it later.
 
     Raises:
         ValueError: The schema does not begin as this was written for.
@@ -76,8 +80,8 @@ def short_way(schema: Any) -> Short:
     if names[: len(_HEAD)] != list(_HEAD):
         raise ValueError(f"the schema begins with {names[: len(_HEAD)]}")
     source = Source(text="b[i:j]")
-    source.constants |= _NAMES
-    source.line("if b is None or b[:5] != prefix: return None")
+    source.constants |= _NAMES | {"prefixes": prefixes}
+    source.line("if b is None or b[:5] not in prefixes: return None")
     source.line("i = 5")
     fields = source.fields({"fields": schema["fields"][: len(_HEAD)]})
     source.line(f"head = b[{FRAME_SIZE + 37}:i]")  # after the event's id and its length
@@ -142,7 +146,6 @@ _ALL_FIGURES: Final = struct.Struct(">" + "id" * 8 + "iq").pack
 _LONG: Final = struct.Struct(">iq").pack
 _INT: Final = struct.Struct(">ii").pack
 _NAMES: Final[dict[str, Any]] = {
-    "prefix": PREFIX,
     "canonical": re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch,
     "unhexlify": unhexlify,
     "stage_bytes": STAGE_BYTES,
