@@ -12,7 +12,7 @@ from tests.docs.source_tree import ROOMS, ROOT
 BROUGHT: Final = "utc_offset_seconds"
 """The field that version 2 brought; whatever names it is taken back."""
 MIGRATION: Final = "0004_utc_offset.sql"
-_IN_A_LIST: Final = re.compile(rf"{BROUGHT}, ")
+_IN_A_LIST: Final = re.compile(rf'"?{BROUGHT}"?, ')
 _ON_A_LINE: Final = re.compile(rf"^.*{BROUGHT}.*\n", re.MULTILINE)
 
 
