@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint bench drill fuzz chaos mutants containers floors observe lock clean
+.PHONY: help setup demo test test-examples lint bench drill fuzz chaos mutants containers floors observe lock clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -18,7 +18,7 @@ UV = $(RUN) -m uv pip compile --quiet --universal --generate-hashes --no-header 
   --python-version 3.11 --group build
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: $(VENV)/developing  ## make .venv with everything that is needed to run, test and check
 
@@ -32,6 +32,9 @@ lint: $(VENV)/developing  ## check style, format and types
 	@$(RUN) -m ruff check --quiet .
 	@$(RUN) -m ruff format --quiet --check . || { echo "run: $(RUN) -m ruff format ." >&2; exit 1; }
 	@$(RUN) -m mypy
+
+test-examples: $(VENV)/developing  ## run examples/ against real events; needs java, mvn, kcat; ARGS="-k java"
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) -m pytest tests/examples/test_tools.py $(ARGS)
 
 bench: $(VENV)/developing  ## measure sink and relay against their limits; needs wrk; ARGS=--help
 	@$(RUN) -m benchmarks $(ARGS)

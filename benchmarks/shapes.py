@@ -43,7 +43,7 @@ class Shape:
 
 
 def narrow() -> Iterator[SessionEvent]:
-    """Inferences without stages, figures and raw: 113 bytes each, the key 17 bytes."""
+    """Inferences without stages, figures and raw: 114 bytes each, the key 17 bytes."""
     rng = Random(_SEED)
     number = 0
     while True:
@@ -80,7 +80,7 @@ def night() -> Iterator[SessionEvent]:
         number += 1
 
 
-NARROW: Final = Shape(name="narrow", text="INFERENCE_COMPLETE, 113 B", events=narrow)
+NARROW: Final = Shape(name="narrow", text="INFERENCE_COMPLETE, 114 B", events=narrow)
 NIGHT: Final = Shape(name="night", text="SESSION_COMPLETE, 960 epochs, figures, raw", events=night)
 
 

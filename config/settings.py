@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from config import origins
 from config.addresses import PARTS
 from config.errors import SettingsError
+from config.registry_section import SchemaRegistrySettings
 from config.sections import (
     AppSettings,
     BackfillSettings,
@@ -52,6 +53,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     db: DbSettings = DbSettings()
     redis: RedisSettings = RedisSettings()
+    schema_registry: SchemaRegistrySettings = SchemaRegistrySettings()
     relay: RelaySettings = RelaySettings()
     sources: Sources = Field(
         default={}, description="JSON map of sources by name, or `[sources.NAME]` in `CONFIG_FILE`."
@@ -77,6 +79,17 @@ class Settings(BaseSettings):
         if app and app.environment == "production" and not backfill.asleep_base_url.startswith("https://"):
             raise ValueError("ASLEEP_BASE_URL must begin with https:// in production: a key goes there")
         return backfill
+
+    @field_validator("schema_registry")
+    @classmethod
+    def _private(cls, registry: SchemaRegistrySettings, info: ValidationInfo) -> SchemaRegistrySettings:
+        app = info.data.get("app")
+        plain = registry.url is not None and not registry.url.startswith("https://")
+        if app and app.environment == "production" and plain and registry.password is not None:
+            raise ValueError(
+                "SCHEMA_REGISTRY_URL must begin with https:// in production: a password goes there"
+            )
+        return registry
 
     @classmethod
     def settings_customise_sources(

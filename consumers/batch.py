@@ -1,6 +1,6 @@
 """What travels from the polling thread to the writing one."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
@@ -10,6 +10,7 @@ from confluent_kafka import Message
 from config.errors import Poison
 from schemas.codec import decode
 from schemas.event import SessionEvent
+from schemas.reader import Read as ReadBody
 
 Headers = list[tuple[str, bytes | None]]
 
@@ -30,11 +31,13 @@ class Read(msgspec.Struct, gc=False, eq=False):
     key: Key | None
     """None if it touches no row."""
     received_us: int
+    foreign: Callable[[int], ReadBody] | None = None
+    """Knows the reader of its schema id, if that is a registry's."""
 
     @property
     def event(self) -> SessionEvent:
         """The event itself, decoded anew: few records need more than their row."""
-        return decode(self.message.value())
+        return decode(self.message.value(), self.foreign)
 
 
 class Unstorable(NamedTuple):

@@ -1,7 +1,6 @@
 """Records into the growing batch: read with their staged rows, or poison with their bytes."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 import structlog
@@ -15,21 +14,28 @@ from consumers.fold import from_the_future
 from consumers.positions import Position
 from consumers.rows import packed_row, staged_row
 from consumers.staging import place_of, short_way
-from schemas.codec import decode
+from schemas.codec import FRAME_SIZE, PREFIX, decode
 from schemas.event import RANK
-from schemas.versions import LATEST
+from schemas.reader import Read as ReadBody
+from schemas.versions import LATEST, PINNED_IDS
 
 log = structlog.get_logger()
 
-_staged: Final = short_way(LATEST.parsed)
-
 
 class Decoder:
-    """Reads records of placed partitions; used by the polling thread alone."""
+    """Reads records of placed partitions; used by the polling thread alone.
 
-    def __init__(self) -> None:
+    Args:
+        foreign: Finds the reader of a schema id that is not ours, where there is a registry.
+    """
+
+    def __init__(self, foreign: Callable[[int], ReadBody] | None = None) -> None:
         self._positions: dict[int, Position] = {}
         self._places: dict[int, bytes] = {}
+        self._foreign = foreign
+        self._prefixes = {PREFIX}
+        """Frames of the newest schema, under a registry's ids too as soon as they have been met."""
+        self._staged = short_way(LATEST.parsed, self._prefixes)
 
     def place(self, positions: Mapping[int, Position]) -> None:
         """Take in where partitions go on."""
@@ -38,9 +44,15 @@ class Decoder:
             self._places[partition] = place_of(position.topic_id, partition)
 
     def add(self, batch: Batch, records: Sequence[Record]) -> list[Read]:
-        """Add records to the batch, poison with its bytes; returns those that can be stored."""
+        """Add records to the batch, poison with its bytes; returns those that can be stored.
+
+        Raises:
+            RegistryUnavailable: A schema's registry is away; the batch is spoiled and has to be dropped.
+            StoppedForSafety: A newer version wrote.
+        """
         reads: list[Read] = []
         future, size_bytes = 0, 0
+        stage, foreign = self._staged, self._foreign
         skips = {(partition, offset) for partition, at in self._positions.items() for offset in at.skips}
         for partition, expected, offset, message in records:
             span = batch.spans.get(partition)
@@ -52,15 +64,18 @@ class Decoder:
                 continue
             value = message.value()
             size_bytes += len(value) if value is not None else 0
-            staged = _staged(value, self._places[partition], offset)
+            staged = stage(value, self._places[partition], offset)
             if staged is not None:
                 row, key, received_us, from_future = staged
                 future += from_future
-                reads.append(Read(message, partition, offset, row, key, received_us))
+                reads.append(Read(message, partition, offset, row, key, received_us, foreign))
                 continue
             try:
-                read, from_future = read_of(message, (self._positions[partition].topic_id, partition, offset))
+                place = self._positions[partition].topic_id, partition, offset
+                read, from_future = read_of(message, place, foreign)
                 future += from_future
+                if foreign is not None and value is not None:
+                    self._learn(value[:FRAME_SIZE], foreign)
                 reads.append(read)
             except Poison as poison:
                 batch.poison.append(unstorable(partition, offset, message, poison))
@@ -73,22 +88,33 @@ class Decoder:
         metrics.SINK_FUTURE_EVENTS.inc(future)
         return reads
 
+    def _learn(self, frame: bytes, foreign: Callable[[int], ReadBody]) -> None:
+        """Let records with this frame go the short way, if their id turned out to be the newest schema's."""
+        schema_id = int.from_bytes(frame[1:])
+        if schema_id not in PINNED_IDS and foreign(schema_id) is LATEST.read:
+            self._prefixes.add(frame)
 
-def read_of(message: Message, place: tuple[UUID, int, int]) -> tuple[Read, bool]:
+
+def read_of(
+    message: Message, place: tuple[UUID, int, int], foreign: Callable[[int], ReadBody] | None = None
+) -> tuple[Read, bool]:
     """Read a record the long way; also, whether it claims to have occurred more than 24 hours after it came.
 
     Args:
         message: The record.
         place: Topic id, partition, offset.
+        foreign: Finds the reader of a schema id that is not ours.
 
     Raises:
         Poison: It can't be stored.
+        RegistryUnavailable: What its schema is can't be found out now.
         StoppedForSafety: Its schema is ours and newer than this version.
     """
     _, partition, offset = place
-    event = decode(message.value())
+    event = decode(message.value(), foreign)
     if event.type not in RANK or event.session_id is None:
-        return Read(message, partition, offset, b"", None, event.received_at), from_the_future(event)
+        read = Read(message, partition, offset, b"", None, event.received_at, foreign)
+        return read, from_the_future(event)
     key = event.tenant.encode(), event.source.encode(), event.session_id.encode()
     row = packed_row(staged_row(event, place))
-    return Read(message, partition, offset, row, key, event.received_at), from_the_future(event)
+    return Read(message, partition, offset, row, key, event.received_at, foreign), from_the_future(event)

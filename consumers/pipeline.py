@@ -5,7 +5,7 @@ what can't be decoded is parked before its offset moves, rows and offsets move i
 Kafka's own commit comes last and decides nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Event
 from time import perf_counter
 from typing import Final, assert_never
@@ -35,6 +35,8 @@ from consumers.writer import (
     Written,
 )
 from schemas.event import MICROSECONDS
+from schemas.reader import Read as ReadBody
+from schemas.registry import RegistryUnavailable
 
 log = structlog.get_logger()
 
@@ -44,18 +46,26 @@ _BATCHES_AHEAD: Final = 2
 """One being written, one decoded and waiting."""
 _STALL_S: Final = 10.0
 """So long a full batch may wait for its turn before partitions are paused and polling goes on."""
+_REGISTRY_REST_S: Final = 1.0
 _DRAIN_S: Final = 5.0
 
 
 class Pipeline:
     """The state of the loop: a batch that grows, batches under way, and what the results say."""
 
-    def __init__(self, writer: Writer, settings: SinkSettings, health: Health, clock: Clock) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        settings: SinkSettings,
+        health: Health,
+        clock: Clock,
+        foreign: Callable[[int], ReadBody] | None = None,
+    ) -> None:
         self._writer, self._settings, self._clock = writer, settings, clock
         self._health = health
         self._postgres = health.dependency("postgres", needed=False, circuit=lambda: writer.circuit)
         self._batch = Batch()
-        self._decoder = Decoder()
+        self._decoder = Decoder(foreign)
         self._under_way = 0
         self._placing = False
         self._drain_s = _DRAIN_S
@@ -107,13 +117,28 @@ class Pipeline:
         records = consumer.read(room, self._settings.batch_ms / 1000)
         if records:
             begun = perf_counter()
-            received_us = [read.received_us for read in self._decoder.add(self._batch, records)]
+            try:
+                reads = self._decoder.add(self._batch, records)
+            except RegistryUnavailable as cause:
+                self._wait_for_registry(consumer, cause)
+                return 0
+            received_us = [read.received_us for read in reads]
             self._oldest.read(received_us)
             now_us = self._clock.now_us()
             ages_s = [(now_us - time_us) / MICROSECONDS for time_us in received_us]
             metrics.EVENT_AGE.labels("read").observe(ages_s)
             metrics.SINK_BATCH.labels(stage="decode").observe(perf_counter() - begun)
         return len(records)
+
+    def _wait_for_registry(self, consumer: Consumer, cause: RegistryUnavailable) -> None:
+        """Pause for a moment, staying in the group, and read the same records again."""
+        log.warning("registry_away", problem=str(cause))
+        rested_s = self._clock.monotonic_s() + _REGISTRY_REST_S
+        while self._clock.monotonic_s() < rested_s:
+            self._health.beat()
+            self._handle(self._writer.results(), consumer)
+            consumer.hold(0.1)
+        self._start_over(consumer)
 
     def _is_full(self) -> bool:
         rows, size_bytes = self._settings.batch_rows, self._settings.batch_bytes

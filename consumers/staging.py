@@ -12,7 +12,7 @@ Source: PostgreSQL manual, COPY, "Binary Format".
 import re
 import struct
 from binascii import unhexlify
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from consumers import rows
 from consumers.batch import Key
 from consumers.fold import FUTURE_US
 from schemas.codec import FRAME_SIZE, PREFIX
-from schemas.event import MAX_TIME_US, MIN_TIME_US, RANK, STAGE_BYTES, EventType, Statistics
+from schemas.event import MAX_TIME_US, MAX_UTC_OFFSET_S, MIN_TIME_US, RANK, STAGE_BYTES, EventType, Statistics
 from schemas.reader import Source
 
 Staged = tuple[bytes, Key, int, bool]
@@ -45,6 +45,7 @@ row = join((
     null if session_start_time is None else time(session_start_time),
     null if session_end_time is None else time(session_end_time),
     null if timezone is None else zone(timezone),
+    null if utc_offset_seconds is None else utc_offset(utc_offset_seconds),
     null if sleep_stages is None else sized(sleep_stages),
     number(4, epoch_seconds),
     no_figures if statistics is None else figures(statistics),
@@ -65,8 +66,12 @@ def place_of(topic_id: UUID, partition: int) -> bytes:
     return rows.sized(topic_id.bytes) + struct.pack(">ii", 4, partition)
 
 
-def short_way(schema: Any) -> Short:
+def short_way(schema: Any, prefixes: Collection[bytes] = (PREFIX,)) -> Short:
     """The function that stages plain records of a parsed schema.
+
+    Args:
+        schema: As the codec parsed it.
+        prefixes: Frames of its records; more may be added to it later.
 
     Raises:
         ValueError: The schema does not begin as this was written for.
@@ -75,8 +80,8 @@ def short_way(schema: Any) -> Short:
     if names[: len(_HEAD)] != list(_HEAD):
         raise ValueError(f"the schema begins with {names[: len(_HEAD)]}")
     source = Source(text="b[i:j]")
-    source.constants |= _NAMES
-    source.line("if b is None or b[:5] != prefix: return None")
+    source.constants |= _NAMES | {"prefixes": prefixes}
+    source.line("if b is None or b[:5] not in prefixes: return None")
     source.line("i = 5")
     fields = source.fields({"fields": schema["fields"][: len(_HEAD)]})
     source.line(f"head = b[{FRAME_SIZE + 37}:i]")  # after the event's id and its length
@@ -110,6 +115,12 @@ def _zone(name: bytes) -> bytes:
     return rows.sized(name)
 
 
+def _utc_offset(seconds: int) -> bytes:
+    if not -MAX_UTC_OFFSET_S <= seconds <= MAX_UTC_OFFSET_S:
+        raise ValueError("no clock is so far from UTC")
+    return _INT(4, seconds)
+
+
 def _figures(told: Mapping[str, Any]) -> bytes:
     msgspec.convert(told, Statistics)  # for its limits
     values = rows.figures(told)
@@ -129,12 +140,12 @@ _HEAD: Final = ("event_id", "source", "tenant", "type", "user_id", "session_id")
 _FIELDS: Final = (
     *_HEAD,
     *("sequence", "occurred_at", "received_at", "normaliser", "session_start_time", "session_end_time"),
-    *("timezone", "sleep_stages", "epoch_seconds", "statistics", "attributes"),
+    *("timezone", "utc_offset_seconds", "sleep_stages", "epoch_seconds", "statistics", "attributes"),
 )
 _ALL_FIGURES: Final = struct.Struct(">" + "id" * 8 + "iq").pack
 _LONG: Final = struct.Struct(">iq").pack
+_INT: Final = struct.Struct(">ii").pack
 _NAMES: Final[dict[str, Any]] = {
-    "prefix": PREFIX,
     "canonical": re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch,
     "unhexlify": unhexlify,
     "stage_bytes": STAGE_BYTES,
@@ -144,13 +155,14 @@ _NAMES: Final[dict[str, Any]] = {
     "small": [struct.pack(">i", size) for size in range(64)],
     "uuid_size": struct.pack(">i", 16),
     "numbers": struct.Struct(">iqiqiqii").pack,
-    "number": struct.Struct(">ii").pack,
+    "number": _INT,
     "tail": struct.Struct(f">iqi{len(rows.ONE_UUID)}s16si?").pack,
     "one_uuid": rows.ONE_UUID,
     "null": rows.NULL,
     "sized": rows.sized,
     "time": _time,
     "zone": _zone,
+    "utc_offset": _utc_offset,
     "figures": _figures,
     "no_figures": rows.NULL * len(rows.FIGURE_TYPES),
     "texts": _texts,

@@ -32,7 +32,7 @@ from producers.reading import Accepted, Rejected, read_items
 from producers.sources.items import listed
 from producers.sources.vendor import Item
 from producers.verify import authenticate
-from schemas.codec import InvalidEvent, encode
+from schemas.codec import PREFIX, InvalidEvent, encode
 from schemas.event import MICROSECONDS, EventType, SessionEvent
 from schemas.headers import cloudevents_headers, continue_trace
 
@@ -51,6 +51,7 @@ class Pipeline:
         dead_letters_topic: Where bad items beside good ones go.
         max_body_bytes: Of a body without its content coding.
         parking: Knows whether that topic is there.
+        frame: Stands before each event's record.
     """
 
     def __init__(
@@ -62,10 +63,11 @@ class Pipeline:
         *,
         max_body_bytes: int,
         parking: ParkingPlace | None = None,
+        frame: bytes = PREFIX,
     ) -> None:
         self._publisher, self._clock, self._topic = publisher, clock, events_topic
         self._dead_letters_topic, self._max_body_bytes = dead_letters_topic, max_body_bytes
-        self._parking = parking
+        self._parking, self._frame = parking, frame
 
     async def accept(
         self,
@@ -103,7 +105,7 @@ class Pipeline:
             rejected: Sequence[Rejected] = ()
             if intake.split is None:
                 events = intake.normalise(body, context)
-                records = [to_record(event, trace, self._topic) for event in events]
+                records = [to_record(event, trace, self._topic, self._frame) for event in events]
             else:
                 events, rejected, records = self._items(
                     intake, intake.split(body, intake.max_items), context, trace
@@ -163,7 +165,7 @@ class Pipeline:
         records: list[Record] = []
 
         def encode_one(event: SessionEvent) -> None:
-            records.append(to_record(event, trace, self._topic))
+            records.append(to_record(event, trace, self._topic, self._frame))
 
         reading = read_items(items, intake.normalise, intake.redaction, context, encode_one)
         if reading.rejected and self._parking is not None and self._parking.missing:
@@ -177,14 +179,14 @@ class Pipeline:
             _ages.note((now_us - event.received_at) / MICROSECONDS)
 
 
-def to_record(event: SessionEvent, traceparent: str, topic: str) -> Record:
-    """Encode an event for Kafka: topic, key, value, headers.
+def to_record(event: SessionEvent, traceparent: str, topic: str, frame: bytes = PREFIX) -> Record:
+    """Encode an event for Kafka: topic, key, value behind its frame, headers.
 
     Raises:
         InvalidDelivery: The event breaks a rule of the schema.
     """
     try:
-        value = encode(event)
+        value = encode(event, frame)
     except InvalidEvent as invalid:
         raise InvalidDelivery(invalid.problems) from None
     return Record(topic, event.user_id.encode(), value, cloudevents_headers(event, traceparent))

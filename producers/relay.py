@@ -22,9 +22,11 @@ from producers.limits.configured import Limits
 from producers.listener import Listener
 from producers.pipeline import Pipeline
 from producers.publish import Publisher
+from producers.schema_routes import SchemaRoutes
 from producers.spool.failover import Failover
 from producers.spool.leftovers import warn_of_leftovers
 from producers.web import Web
+from schemas.foreign import writing_frame
 
 log = structlog.get_logger()
 
@@ -45,16 +47,19 @@ def run(settings: Settings) -> ExitCode:
     """Take deliveries until SIGTERM or SIGINT.
 
     Raises:
-        SettingsError: There is no source, or an address can't be listened on.
+        SettingsError: There is no source, an address can't be listened on, or a registry lacks the schema.
+        RegistryUnavailable: A registry is set and does not answer: which id to write is not known.
+        StoppedForSafety: A registry does not admit the schema.
         ProducerFailed: Kafka's producer has failed for good.
     """
     if not settings.sources:
         raise SettingsError("no source is configured: set SOURCES, or ASLEEP_API_KEY")
+    frame = writing_frame(settings.schema_registry, settings.kafka.events_topic)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_serve(settings, SystemClock()))
+        return runner.run(_serve(settings, SystemClock(), frame))
 
 
-async def _serve(settings: Settings, clock: Clock) -> ExitCode:
+async def _serve(settings: Settings, clock: Clock, frame: bytes) -> ExitCode:
     ending: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
     _end_on_signals(ending)
     health = Health(clock)
@@ -87,6 +92,7 @@ async def _serve(settings: Settings, clock: Clock) -> ExitCode:
             settings.kafka.dead_letters_topic,
             max_body_bytes=settings.relay.max_body_bytes,
             parking=parking,
+            frame=frame,
         )
         web = _web(settings, pipeline, health, clock, limits)
         listener = Listener(web, settings.http)
@@ -130,7 +136,7 @@ def _end_on_signals(ending: "asyncio.Future[str | None]") -> None:
 
 def _web(settings: Settings, pipeline: Pipeline, health: Health, clock: Clock, limits: Limits) -> Web:
     keep_raw, max_items = settings.relay.keep_raw, settings.relay.max_batch_items
-    return Web(
+    web = Web(
         {
             name: Intake.of(
                 name,
@@ -149,6 +155,9 @@ def _web(settings: Settings, pipeline: Pipeline, health: Health, clock: Clock, l
         limit=limits.by_address,
         log_successes=settings.app.log_level == "DEBUG",
     )
+    if settings.schema_registry.url is None:
+        web.schemas = SchemaRoutes(settings.kafka.events_topic)
+    return web
 
 
 def _sidecar(settings: Settings, health: Health, clock: Clock, sample: Callable[[], None]) -> Sidecar:

@@ -34,6 +34,7 @@ from producers.exchange import Exchange, Scope
 from producers.intake import Intake
 from producers.limits.limit import AddressLimit
 from producers.pipeline import Pipeline
+from producers.schema_routes import ENDPOINTS, SchemaRoutes
 
 log = structlog.get_logger()
 
@@ -89,6 +90,8 @@ class Web:
         self._pipeline, self._health = pipeline, health
         self._bodies = BodyReader(max_body_bytes, timeout_s)
         self._limit, self._log_successes = limit, log_successes
+        self.schemas: SchemaRoutes | None = None
+        """Answers as a schema registry would, where there is no real one."""
         prefix = os.urandom(8).hex()  # once: it lets go of the interpreter's lock, which others then take
         self._ids = (f"{prefix}{number:08x}" for number in itertools.count(1))
         self._stopping = False
@@ -196,7 +199,8 @@ class Web:
                 return answers.wrong_method("POST", request_id)
             return self._challenged(intake, scope, request_id)
         if (health := self._health.route(scope.path)) is None:
-            return answers.not_found(request_id)
+            told = self.schemas.answer(scope.method, scope.path) if self.schemas is not None else None
+            return told or answers.not_found(request_id)
         if scope.method not in {"GET", "HEAD"}:
             return answers.wrong_method("GET, HEAD", request_id)
         status, body = health()
@@ -223,7 +227,8 @@ class Web:
         status = answer.status
         method = scope.method if scope.method in _METHODS else "OTHER"
         if intake is None:  # never an unknown path itself: it may be anything
-            endpoint = scope.path if scope.path in _HEALTH_PATHS else "other"
+            known = next((start for start in ENDPOINTS if scope.path.startswith(start)), "other")
+            endpoint = scope.path if scope.path in _HEALTH_PATHS else known
         _requests(method, endpoint, status).inc()
         metrics.API_REQUEST_DURATION.labels(method, endpoint).note(duration_s)
         if status < _CLIENT_ERROR and not self._log_successes:

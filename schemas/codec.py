@@ -6,6 +6,7 @@ The frame is a zero byte, the schema's id as an unsigned 32-bit big-endian numbe
 
 import re
 import struct
+from collections.abc import Callable
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
@@ -13,6 +14,7 @@ import msgspec
 
 from config.errors import Poison, StoppedForSafety
 from schemas.event import RANK, STAGE_BYTES, EventType, SessionEvent, Statistics
+from schemas.reader import Read
 from schemas.versions import BY_SCHEMA_ID, LATEST, PINNED_IDS
 from schemas.writer import writer_of
 
@@ -20,7 +22,7 @@ _MAGIC: Final = 0
 _FRAME: Final = struct.Struct(">BI")
 FRAME_SIZE: Final = _FRAME.size
 PREFIX: Final = _FRAME.pack(_MAGIC, LATEST.schema_id)
-"""The frame of a record of the newest schema."""
+"""The frame of a record of the newest schema, under its pinned id."""
 _write: Final = writer_of(LATEST.parsed)
 _SESSIONLESS: Final = frozenset(EventType) - frozenset(RANK)
 
@@ -43,17 +45,26 @@ class InvalidEvent(ValueError):
         self.problems = problems
 
 
-def encode(event: SessionEvent) -> bytes:
-    """Encode an event with the newest schema.
+def frame_of(schema_id: int) -> bytes:
+    """What stands before a record whose schema has this id."""
+    return _FRAME.pack(_MAGIC, schema_id)
+
+
+def encode(event: SessionEvent, frame: bytes = PREFIX) -> bytes:
+    """Encode an event with the newest schema, behind this frame.
 
     Raises:
         InvalidEvent: A field's type or range is wrong; nothing is coerced.
     """
-    return PREFIX + _write(_checked(_plain(event)))
+    return frame + _write(_checked(_plain(event)))
 
 
-def decode(value: bytes | None) -> SessionEvent:
+def decode(value: bytes | None, foreign: Callable[[int], Read] | None = None) -> SessionEvent:
     """Decode one record's value, whatever released version it was written with.
+
+    Args:
+        value: The frame and the body.
+        foreign: Finds the reader of an id that is not ours, and may raise errors of its own.
 
     Raises:
         Poison: It is not framed, its schema is not ours, its bytes are not that schema's, or a field
@@ -65,14 +76,9 @@ def decode(value: bytes | None) -> SessionEvent:
         raise Poison("not_framed", "no Confluent frame: a zero byte and a schema id")
     (_, schema_id) = _FRAME.unpack_from(value)
     version = BY_SCHEMA_ID.get(schema_id)
-    if version is None:
-        if schema_id in PINNED_IDS:
-            raise StoppedForSafety(
-                f"schema id {schema_id} is newer than this version: upgrade the sinks before the relays"
-            )
-        raise Poison("unknown_schema", f"schema id {schema_id} is not known here")
+    read = version.read if version is not None else _foreign_read(schema_id, foreign)
     try:
-        fields, end = version.read(value, _FRAME.size)
+        fields, end = read(value, _FRAME.size)
     except (ValueError, IndexError, struct.error) as error:
         raise Poison("undecodable", f"not a record of schema {schema_id}: {type(error).__name__}") from None
     if end != len(value):
@@ -81,6 +87,16 @@ def decode(value: bytes | None) -> SessionEvent:
         return _checked(fields)
     except InvalidEvent as error:
         raise Poison("invalid", str(error)) from None
+
+
+def _foreign_read(schema_id: int, foreign: Callable[[int], Read] | None) -> Read:
+    if schema_id in PINNED_IDS:
+        raise StoppedForSafety(
+            f"schema id {schema_id} is newer than this version: upgrade the sinks before the relays"
+        )
+    if foreign is None:
+        raise Poison("unknown_schema", f"schema id {schema_id} is not known here")
+    return foreign(schema_id)
 
 
 def problems_of(event: SessionEvent) -> list[Problem]:

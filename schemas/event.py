@@ -22,6 +22,9 @@ MIN_TIME_US: Final = -62_135_596_800 * MICROSECONDS
 MAX_TIME_US: Final = 253_402_300_800 * MICROSECONDS - 1
 """9999-12-31T23:59:59.999999Z, likewise the latest."""
 
+MAX_UTC_OFFSET_S: Final = 18 * 3_600
+"""Either way; zones are within -12 h and +14 h, and 18 h is what `java.time.ZoneOffset` takes."""
+
 
 class EventType(StrEnum):
     """What happened; the order of `RANK` decides which state of a session wins."""
@@ -51,6 +54,7 @@ Identifier = Annotated[str, Meta(min_length=1, max_length=255)]
 Micros = Annotated[int, Meta(ge=MIN_TIME_US, le=MAX_TIME_US)]
 Long = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+UtcOffset = Annotated[int, Meta(ge=-MAX_UTC_OFFSET_S, le=MAX_UTC_OFFSET_S)]
 Seconds = Annotated[float, Meta(ge=0, le=1e9)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Index = Annotated[float, Meta(ge=-1e9, le=1e9)]
@@ -83,7 +87,7 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SessionEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """One event; field by field what `schemas/session_event/1.avsc` says."""
+    """One event; field by field what the newest `schemas/session_event/N.avsc` says."""
 
     event_id: Annotated[str, Meta(min_length=36, max_length=36)]
     source: Name
@@ -98,6 +102,7 @@ class SessionEvent(msgspec.Struct, frozen=True, kw_only=True):
     session_start_time: Micros | None = None
     session_end_time: Micros | None = None
     timezone: Identifier | None = None
+    utc_offset_seconds: UtcOffset | None = None
     sleep_stages: bytes | None = None
     epoch_seconds: Annotated[int, Meta(ge=1, le=86_400)] = 30
     statistics: Statistics | None = None

@@ -14,9 +14,10 @@ _json = msgspec.json.Encoder(order="deterministic")
 
 
 class _Facts(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What makes two events the same: all but ids, arrival, normaliser, raw and attributes.
+    """What makes two events the same: all but ids, arrival, normaliser, raw, attributes and UTC offset.
 
-    Fields that are absent are left out, so that a later schema's new fields change no old id.
+    Fields that are absent are left out, so that a later schema's new fields change no old id. The offset
+    was among the attributes in version 1: were it a fact, a night that is told again would be another event.
     """
 
     type: str

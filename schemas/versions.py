@@ -33,13 +33,19 @@ def _without(node: Any, *keys: str) -> Any:
     return [_without(item, *keys) for item in node] if isinstance(node, list) else node
 
 
+def plain(text: str) -> dict[str, Any]:
+    """A schema parsed for the codec: logical types and docs left out, references by full names."""
+    parsed: Any = fastavro.parse_schema(_without(json.loads(text), "logicalType", "doc"))
+    return dict(parsed)
+
+
 def _load() -> dict[int, Version]:
     room = files("schemas")
     pinned = json.loads((room / "ids.json").read_text("utf-8"))
     versions = {}
     for number, entry in pinned.items():
         text = (room / "session_event" / f"{number}.avsc").read_text("utf-8")
-        parsed: Any = fastavro.parse_schema(_without(json.loads(text), "logicalType", "doc"))
+        parsed = plain(text)
         versions[int(number)] = Version(
             number=int(number), schema_id=entry["id"], text=text, parsed=parsed, read=reader_of(parsed)
         )

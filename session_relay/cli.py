@@ -42,6 +42,7 @@ COMMANDS: Final[Mapping[str, _Command]] = {
     "vendors": _Command("vendors", "Example: [bold]session-relay vendors --json[/]"),
     "config": _Command("config", is_group=True),
     "dead-letters": _Command("dead_letters", is_group=True),
+    "schema": _Command("schema", is_group=True),
     "services": _Command("services", is_group=True),
     "spool": _Command("spool", is_group=True),
     "topics": _Command("topics", is_group=True),

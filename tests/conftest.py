@@ -16,6 +16,9 @@ from tests.own_places import drop, migrated_template, own_database, own_topic
 from tests.services import Services
 from tests.sink_rig import SinkRig
 
+collect_ignore = ["examples/test_tools.py"]
+"""Only where it is named, as `make test-examples` does: it needs tools that a checkout does not bring."""
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a shell starts what it puts into the background so, and children would not hear of Ctrl-C either
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -5,7 +5,7 @@ from typing import Final
 
 from schemas.event import EventType, SessionEvent, Statistics
 
-SCHEMA_ID: Final = 1_900_000_001
+SCHEMA_ID: Final = 1_900_000_002
 FRAME: Final = struct.pack(">BI", 0, SCHEMA_ID)
 
 EVENT: Final = SessionEvent(
@@ -22,6 +22,7 @@ EVENT: Final = SessionEvent(
     session_start_time=-1,
     session_end_time=0,
     timezone="Asia/Seoul",
+    utc_offset_seconds=32_400,
     sleep_stages=b"\x00\x01\x02\x03\xff",
     epoch_seconds=30,
     statistics=Statistics(time_in_bed=1.5, waso_count=2),
@@ -64,12 +65,24 @@ PIECES: Final = {
     "session_start_time": SOME + long(-1),
     "session_end_time": SOME + long(0),
     "timezone": SOME + sized("Asia/Seoul"),
+    "utc_offset_seconds": SOME + long(32_400),
     "sleep_stages": SOME + sized(b"\x00\x01\x02\x03\xff"),
     "epoch_seconds": long(30),
     "statistics": SOME + SOME + struct.pack("<d", 1.5) + NULL * 9 + SOME + long(2) + NULL * 10,
     "attributes": long(1) + sized("naïve") + sized("🌙") + long(0),
     "raw": SOME + sized(b"{}"),
 }
+
+
+ADDED: Final = {2: ("utc_offset_seconds",)}
+"""The pieces that each version brought."""
+
+
+def record_of(version: int) -> bytes:
+    """The same event, as far as a version could tell it, written with that version."""
+    later = {name for number, names in ADDED.items() if number > version for name in names}
+    pieces = [piece for name, piece in PIECES.items() if name not in later]
+    return struct.pack(">BI", 0, 1_900_000_000 + version) + b"".join(pieces)
 
 
 def record(frame: bytes = FRAME, **spoiled: bytes) -> bytes:

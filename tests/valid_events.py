@@ -4,7 +4,16 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from schemas.event import MAX_TIME_US, MIN_TIME_US, RANK, STAGES, EventType, SessionEvent, Statistics
+from schemas.event import (
+    MAX_TIME_US,
+    MAX_UTC_OFFSET_S,
+    MIN_TIME_US,
+    RANK,
+    STAGES,
+    EventType,
+    SessionEvent,
+    Statistics,
+)
 
 STORABLE = st.characters(exclude_characters="\x00", exclude_categories=["Cs"])
 MICROS = st.integers(MIN_TIME_US, MAX_TIME_US) | st.sampled_from([MIN_TIME_US, -1, 0, MAX_TIME_US])
@@ -46,6 +55,7 @@ def events(draw: st.DrawFn) -> SessionEvent:
         "session_start_time": st.none() | MICROS,
         "session_end_time": st.none() | MICROS,
         "timezone": st.none() | text(255),
+        "utc_offset_seconds": st.none() | st.integers(-MAX_UTC_OFFSET_S, MAX_UTC_OFFSET_S),
         "sleep_stages": st.none() | st.lists(st.sampled_from(sorted(STAGES))).map(bytes),
         "epoch_seconds": st.integers(1, 86_400),
         "statistics": st.none() | STATISTICS,

@@ -7,7 +7,7 @@
 INSERT INTO sessions (
     tenant, source, session_id, user_id, event_id,
     type, sequence, occurred_at, received_at, normaliser,
-    session_start_time, session_end_time, timezone, sleep_stages, epoch_seconds,
+    session_start_time, session_end_time, timezone, utc_offset_seconds, sleep_stages, epoch_seconds,
     time_in_bed, time_in_sleep, time_in_wake, time_in_light, time_in_deep,
     time_in_rem, sleep_latency, sleep_efficiency, waso_count, statistics,
     attributes, kafka_topic_id, kafka_partition, kafka_offset, applied_event_ids
@@ -15,7 +15,7 @@ INSERT INTO sessions (
 SELECT
     tenant, source, session_id, user_id, event_id,
     type, sequence, occurred_at, received_at, normaliser,
-    session_start_time, session_end_time, timezone, sleep_stages, epoch_seconds,
+    session_start_time, session_end_time, timezone, utc_offset_seconds, sleep_stages, epoch_seconds,
     time_in_bed, time_in_sleep, time_in_wake, time_in_light, time_in_deep,
     time_in_rem, sleep_latency, sleep_efficiency, waso_count, statistics,
     attributes, kafka_topic_id, kafka_partition, kafka_offset, applied_event_ids
@@ -33,6 +33,7 @@ ON CONFLICT (tenant, source, session_id) DO UPDATE SET
     session_start_time = excluded.session_start_time,
     session_end_time = excluded.session_end_time,
     timezone = excluded.timezone,
+    utc_offset_seconds = excluded.utc_offset_seconds,
     sleep_stages = excluded.sleep_stages,
     epoch_seconds = excluded.epoch_seconds,
     time_in_bed = excluded.time_in_bed,

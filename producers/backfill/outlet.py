@@ -9,6 +9,7 @@ from producers.backfill.errors import KafkaAway
 from producers.delivery import NotAcknowledged
 from producers.pipeline import to_record
 from producers.publish import Publisher
+from schemas.codec import PREFIX
 from schemas.event import SessionEvent
 from schemas.headers import continue_trace
 
@@ -36,14 +37,16 @@ class KafkaOutlet:
         publisher: The way to Kafka.
         topic: Where events go.
         patience_s: Seconds for which one event is tried.
+        frame: Stands before each record.
     """
 
-    def __init__(self, publisher: Publisher, topic: str, patience_s: float) -> None:
+    def __init__(self, publisher: Publisher, topic: str, patience_s: float, frame: bytes = PREFIX) -> None:
         self._publisher, self._topic, self._patience_s = publisher, topic, patience_s
+        self._frame = frame
 
     async def publish(self, event: SessionEvent) -> None:
         """Return when Kafka has acknowledged it; a repeat has the same id, so it has no second effect."""
-        record = to_record(event, continue_trace(None), self._topic)
+        record = to_record(event, continue_trace(None), self._topic, self._frame)
         tries = stamina.retry_context(
             on=NotAcknowledged, attempts=None, timeout=self._patience_s, wait_max=_WAIT_S
         )

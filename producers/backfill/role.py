@@ -29,6 +29,8 @@ from producers.backfill.work import Work, work_through
 from producers.delivery import Context
 from producers.publish import Publisher
 from producers.sources import VENDORS
+from schemas.codec import PREFIX
+from schemas.foreign import writing_frame
 
 log = structlog.get_logger()
 
@@ -59,6 +61,7 @@ def run(settings: Settings, order: Order, tally: Tally, watch: Callable[[], None
     stamina.instrumentation.set_on_retry_hooks([])  # a retry is counted; each one is no news
     if not order.dry:
         look_for_the_topic(settings)
+    frame = PREFIX if order.dry else writing_frame(settings.schema_registry, settings.kafka.events_topic)
     with ExitStack() as stack:
         span = f"{order.days.first} {order.days.last}"
         finished = None if order.dry else stack.enter_context(Finished(order.state, order.source, span))
@@ -66,7 +69,8 @@ def run(settings: Settings, order: Order, tally: Tally, watch: Callable[[], None
         tally.begin(len(order.users), len(order.users) - len(users))
         failed: list[str] = []
         try:
-            asyncio.run(_Run(settings, order, source, key, tally, watch).through(users, finished, failed))
+            run = _Run(settings, order, source, key, tally, watch, frame)
+            asyncio.run(run.through(users, finished, failed))
         finally:
             if order.failed is not None:
                 write_failed(order.failed, failed)
@@ -83,6 +87,7 @@ class _Run:
     key: str
     tally: Tally
     watch: Callable[[], None]
+    frame: bytes
     clock: Clock = SystemClock()  # noqa: RUF009 - it has no state
 
     async def through(self, users: Sequence[str], finished: Finished | None, failed: list[str]) -> None:
@@ -137,7 +142,7 @@ class _Run:
             clock=self.clock,
             on_fatal=lambda reason: _end(ending, reason),
         )
-        return KafkaOutlet(publisher, topic, patience_s), publisher
+        return KafkaOutlet(publisher, topic, patience_s, self.frame), publisher
 
     def _work(self, stack: AsyncExitStack, health: Health, outlet: Outlet, finished: Finished | None) -> Work:
         settings = self.settings

@@ -8,6 +8,7 @@
 | session_id | `summaryId`; if it is left out, made of the user and both session times |
 | occurred_at | SESSION_COMPLETE: its session_end_time; SESSION_CHANGED: `uploadEndTimeInSeconds` in the |
 | | `callbackURL`; else 1970-01-01 |
+| utc_offset_seconds | `startTimeOffsetInSeconds`; one beyond 18 h stays an attribute |
 | session_start_time | `startTimeInSeconds`, seconds since 1970-01-01 UTC |
 | session_end_time | the start and the seconds of `durationInSeconds` (asleep), `awakeDurationInSeconds` and |
 | | `unmeasurableSleepInSeconds` |
@@ -40,6 +41,7 @@ from producers.sources.vendor import Vendor
 from schemas.event import (
     EPOCH_NONE,
     MAX_TIME_US,
+    MAX_UTC_OFFSET_S,
     MICROSECONDS,
     MIN_TIME_US,
     EventType,
@@ -48,7 +50,7 @@ from schemas.event import (
 )
 from schemas.identity import session_id_for
 
-NORMALISER: Final = 1
+NORMALISER: Final = 2
 """Raised when the same bytes are read differently."""
 _EPOCH_S: Final = 30
 _WEEK_S: Final = 7 * 86_400
@@ -108,6 +110,7 @@ def _session(facts: Facts, user_id: str) -> dict[str, Any]:
     length_s = sum(told or 0 for told in (figures["time_in_sleep"], figures["time_in_wake"], unmeasured_s))
     session_id = facts.text("summaryId")
     levels = facts.inner("sleepLevelsMap")
+    offset_s = _offset_s(facts)
     if start_s is None:
         return {}
     start_us, end_us = start_s * MICROSECONDS, (start_s + length_s) * MICROSECONDS
@@ -117,11 +120,21 @@ def _session(facts: Facts, user_id: str) -> dict[str, Any]:
         "occurred_at": end_us,
         "session_start_time": start_us,
         "session_end_time": end_us,
+        "utc_offset_seconds": offset_s,
         "epoch_seconds": _EPOCH_S,
         "sleep_stages": None if levels is None else _stages(levels, start_s, length_s),
         "statistics": Statistics(**figures) if any(told is not None for told in figures.values()) else None,
         "attributes": attributes | ({} if levels is None else levels.rest("sleepLevelsMap.")),
     }
+
+
+def _offset_s(facts: Facts) -> int | None:
+    """The clock's offset, which is left among the attributes if it can be none: it loses no night."""
+    told = facts.told().get("startTimeOffsetInSeconds")
+    if type(told) is not int or abs(told) > MAX_UTC_OFFSET_S:
+        return None
+    facts.take("startTimeOffsetInSeconds")
+    return told
 
 
 def _stages(levels: Facts, start_s: int, length_s: int) -> bytes:

@@ -8,6 +8,7 @@
 | occurred_at | `occurred_at`, for every type; 1970-01-01 if it is left out |
 | session_start_time, session_end_time | RFC 3339 times with an offset |
 | sleep_stages | a list of numbers: 0 wake, 1 light, 2 deep, 3 REM, -1 none |
+| utc_offset_seconds | `utc_offset_seconds`, a whole number; never what the times are written with |
 | sequence, timezone, epoch_seconds, statistics | the same names |
 | attributes | `attributes`, texts by name, and every field that is not named here |
 
@@ -22,10 +23,10 @@ from producers.sources.event import finished, user_of
 from producers.sources.facts import Facts, as_statistic
 from producers.sources.json_object import read_object
 from producers.sources.vendor import Vendor
-from schemas.event import RANK, EventType, SessionEvent, Statistics
+from schemas.event import MAX_UTC_OFFSET_S, RANK, EventType, SessionEvent, Statistics
 from schemas.identity import session_id_for
 
-NORMALISER: Final = 1
+NORMALISER: Final = 2
 """Raised when the same bytes are read differently."""
 _TYPES: Final = {kind.value: kind for kind in EventType}
 _LONG: Final = (-(2**63), 2**63 - 1)
@@ -53,6 +54,7 @@ def normalise(body: bytes, context: Context) -> list[SessionEvent]:
         "session_start_time": start_us,
         "session_end_time": end_us,
         "timezone": facts.text("timezone"),
+        "utc_offset_seconds": facts.integer("utc_offset_seconds", -MAX_UTC_OFFSET_S, MAX_UTC_OFFSET_S),
         "epoch_seconds": _epoch_seconds(facts),
         "sleep_stages": facts.stages("sleep_stages"),
     }

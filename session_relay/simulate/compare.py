@@ -26,7 +26,7 @@ _FIGURES: Final = (
 """Figures with a column of their own; the others are in the column `statistics`."""
 _SELECT: Final = """
     SELECT source, session_id, user_id, event_id::text AS event_id, type, sequence, occurred_at,
-           session_start_time, session_end_time, timezone, sleep_stages, epoch_seconds,
+           session_start_time, session_end_time, timezone, utc_offset_seconds, sleep_stages, epoch_seconds,
            time_in_bed, time_in_sleep, time_in_wake, time_in_light, time_in_deep, time_in_rem,
            sleep_latency, sleep_efficiency, waso_count, statistics, attributes
     FROM sessions
@@ -126,6 +126,7 @@ def expected_row(facts: Facts) -> Row:
         "session_start_time": None if deleted else facts.start,
         "session_end_time": None if deleted else facts.end,
         "timezone": None if deleted else facts.timezone,
+        "utc_offset_seconds": None if deleted else facts.utc_offset_s,
         "sleep_stages": None if deleted else facts.stages,
         "epoch_seconds": facts.epoch_s,
         "statistics": None if figures is None else others,

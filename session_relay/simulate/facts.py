@@ -26,6 +26,7 @@ class Facts:
         type: What happened; a name that the relay does not know counts as UNKNOWN.
         occurred_at: By the vendor's documented rule: Asleep's SESSION_COMPLETE at the session's end, its
             INFERENCE_COMPLETE never (1970-01-01); the generic vendor says it itself.
+        utc_offset_s: The sleeper's clock at the start, where the sender tells it; no part of the identity.
         stages: One byte an epoch, 255 for none; None where the event carries no hypnogram.
         statistics: Sorted pairs, durations in seconds and shares 0 to 1; None where it carries none.
         attributes: What must be found among the row's attributes; no part of the identity.
@@ -40,6 +41,7 @@ class Facts:
     start: datetime | None = None
     end: datetime | None = None
     timezone: str | None = None
+    utc_offset_s: int | None = field(default=None, compare=False)
     stages: bytes | None = None
     epoch_s: int = 30
     statistics: tuple[tuple[str, float | int], ...] | None = None

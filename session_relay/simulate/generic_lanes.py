@@ -13,7 +13,7 @@ from session_relay.simulate.chance import chance
 from session_relay.simulate.deliveries import Delivery, Lane, Session, one_by_one
 from session_relay.simulate.facts import GENERIC, Facts, packed
 from session_relay.simulate.nights import Night
-from session_relay.simulate.spellings import Spelling
+from session_relay.simulate.spellings import ZONES, Spelling
 
 _DEVICES: Final = ("bedside-radar", "ring", "wrist-band", "mattress-strip")
 _NAMES: Final = ("nora", "jürgen", "søren", "愛子", "o'brien", "user 7")
@@ -53,6 +53,7 @@ def _facts(session: Session, kind: str) -> Facts:
         session_id=f"{session.run}-night-{session.number}",
         start=session.start,
         timezone=session.timezone,
+        utc_offset_s=60 * ZONES[session.timezone],
         epoch_s=session.night.epoch_s,
         attributes=(("device", _DEVICES[session.number % len(_DEVICES)]), ("firmware", "4.1.0")),
     )

@@ -136,6 +136,7 @@ def _generic(facts: Facts, rng: Random) -> dict[str, Any]:
         "session_start_time": None if facts.start is None else _time(facts.start, zone),
         "session_end_time": None if facts.end is None else _time(facts.end, zone),
         "timezone": facts.timezone,
+        "utc_offset_seconds": facts.utc_offset_s,
         "sleep_stages": None if facts.stages is None else unpacked(facts.stages),
         "epoch_seconds": facts.epoch_s,
         "statistics": None if facts.statistics is None else dict(facts.statistics),

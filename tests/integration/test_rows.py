@@ -116,7 +116,14 @@ def test_times_are_exact_from_the_first_year_to_the_last(
 
 def test_a_deletion_loses_its_content(connection: Connection[DictRow]) -> None:
     row = read_back(connection, msgspec.structs.replace(EVENT, type=EventType.SESSION_DELETED))
-    absent = ("session_start_time", "session_end_time", "timezone", "sleep_stages", "statistics")
+    absent = (
+        "session_start_time",
+        "session_end_time",
+        "timezone",
+        "utc_offset_seconds",
+        "sleep_stages",
+        "statistics",
+    )
     figures = tuple(name for name in Statistics.__struct_fields__ if name in COLUMNS)
     assert [name for name in absent + figures if row[name] is not None] == []
     assert row["attributes"] == {}

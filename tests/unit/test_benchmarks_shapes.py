@@ -15,7 +15,7 @@ from tests.deliveries import API_KEY, SIGNING_KEY, signed
 def test_narrow_events_are_of_the_size_that_is_told() -> None:
     events = list(islice(narrow(), 200))
     records = [to_record(event, continue_trace(None), "session.events") for event in events]
-    assert {len(record.value) for record in records} == {113}
+    assert {len(record.value) for record in records} == {114}
     assert {len(record.key or b"") for record in records} == {17}
     assert len({event.session_id for event in events}) == 200
 

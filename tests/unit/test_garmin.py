@@ -51,6 +51,20 @@ def test_a_summary_is_a_whole_session() -> None:
     }
 
 
+def test_the_clocks_offset_is_a_field_and_makes_no_other_event() -> None:
+    event = read(startTimeOffsetInSeconds=-12_600)
+    assert event.utc_offset_seconds == -12_600
+    assert "startTimeOffsetInSeconds" not in event.attributes
+    assert event.event_id == read().event_id
+
+
+@pytest.mark.parametrize("told", [64_801, -64_801, 3600.0, "3600", True])
+def test_an_offset_that_can_be_none_loses_no_night(told: object) -> None:
+    event = read(startTimeOffsetInSeconds=told)
+    assert event.utc_offset_seconds is None
+    assert event.attributes["startTimeOffsetInSeconds"] == str(told).lower().strip()
+
+
 def test_levels_become_epochs_of_30_s_by_their_middle() -> None:
     levels = {
         "awake": level((0, 29)),  # not to the end: the middle counts

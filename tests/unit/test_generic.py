@@ -40,6 +40,15 @@ def test_each_field_arrives_under_its_own_name() -> None:
     assert event.attributes == {"device": "ring"}
 
 
+def test_the_clocks_offset_is_told_by_itself_and_makes_no_other_event() -> None:
+    event = read(generic_session(utc_offset_seconds=-64_800))
+    assert event.utc_offset_seconds == -64_800
+    assert event.event_id == read(generic_session()).event_id
+    assert read(generic_session()).utc_offset_seconds is None
+    for bad in (64_801, 1.0, "0", True):
+        assert set(problems(generic_session(utc_offset_seconds=bad))) == {"utc_offset_seconds"}
+
+
 def test_the_same_instant_with_another_offset_is_the_same_event() -> None:
     moved = generic_session(occurred_at="2026-02-15T05:35:30.250Z")
     assert read(moved).event_id == read(generic_session()).event_id

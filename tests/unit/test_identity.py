@@ -113,6 +113,8 @@ def test_every_fact_counts(field: str, other: object) -> None:
         ("normaliser", 2),
         ("raw", None),
         ("attributes", {}),
+        ("utc_offset_seconds", None),
+        ("utc_offset_seconds", -3_600),
         ("attributes", {"delivery-id": "7"}),
     ],
 )
@@ -124,7 +126,7 @@ def test_every_field_is_either_a_fact_or_not() -> None:
     """A new field of the event has to be put on one side, here and in the tables above."""
     facts = {"tenant", "source", "type", "user_id", "session_id", "sequence", "occurred_at", "timezone"}
     facts |= {"session_start_time", "session_end_time", "sleep_stages", "epoch_seconds", "statistics"}
-    others = {"event_id", "received_at", "normaliser", "raw", "attributes"}
+    others = {"event_id", "received_at", "normaliser", "raw", "attributes", "utc_offset_seconds"}
     assert facts | others == set(SessionEvent.__struct_fields__)
 
 

@@ -12,9 +12,14 @@ from schemas.event import EventType, SessionEvent, Statistics
 from tests.crafted import EVENT
 
 TOPIC_ID = UUID(int=7)
-CONTENT = {"session_start_time", "session_end_time", "timezone", "sleep_stages", "statistics"} | {
-    name for name in Statistics.__struct_fields__ if name in COLUMNS
-}
+CONTENT = {
+    "session_start_time",
+    "session_end_time",
+    "timezone",
+    "utc_offset_seconds",
+    "sleep_stages",
+    "statistics",
+} | {name for name in Statistics.__struct_fields__ if name in COLUMNS}
 PYTHON = {"text": str, "bytea": bytes, "int8": int, "int4": int, "float8": float, "bool": bool}
 
 

@@ -155,6 +155,21 @@ def test_production_refuses_a_weak_verification_token(monkeypatch: pytest.Monkey
     assert ["verification token" in line for line in problems()] == [True]
 
 
+def test_a_registrys_password_needs_its_user_and_in_production_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://h/x")
+    monkeypatch.setenv("SCHEMA_REGISTRY_URL", "http://registry:8081/apis/ccompat/v7/")
+    monkeypatch.setenv("SCHEMA_REGISTRY__PASSWORD", "hunter2")
+    assert ["must be set together" in line for line in problems()] == [True]
+    monkeypatch.setenv("SCHEMA_REGISTRY__USERNAME", "relay")
+    assert load().schema_registry.url == "http://registry:8081/apis/ccompat/v7"
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    (line,) = problems()
+    assert "must begin with https://" in line
+    assert "hunter2" not in line
+    monkeypatch.setenv("SCHEMA_REGISTRY_URL", "https://registry")
+    assert load().schema_registry.register_schema is False
+
+
 def test_every_problem_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENVIRONMENT", "production")
     monkeypatch.setenv("API_PORT", "x")

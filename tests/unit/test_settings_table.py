@@ -30,6 +30,7 @@ def test_every_name_in_the_table_is_one_that_is_read(
     values = {"DATABASE_URL": "dbname=x", "SOURCES": "{}", "KAFKA__OPTIONS": "{}", "DB_PORT": "1"}
     values |= dict.fromkeys(("RELAY__LIMIT_PER_ADDRESS", "RELAY__LIMIT_PER_SOURCE"), "1/day")
     values["HTTP__TRUSTED_PROXIES"] = "::1"
+    values["SCHEMA_REGISTRY_URL"] = "http://x"
     values |= {
         "ASLEEP_API_KEY": "k",
         "CONFIG_FILE": "empty.toml",

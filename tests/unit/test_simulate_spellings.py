@@ -55,6 +55,7 @@ def told(event: SessionEvent) -> dict[str, Any]:
         "session_start_time": event.session_start_time,
         "session_end_time": event.session_end_time,
         "timezone": event.timezone,
+        "utc_offset_seconds": event.utc_offset_seconds,
         "sleep_stages": event.sleep_stages,
         "epoch_seconds": event.epoch_seconds,
         "figures": figures,

@@ -1,0 +1,235 @@
+"""Ids that a registry gave out: read as our event, poison, an outage, or a reason to stop, never a guess."""
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import fastavro
+import pytest
+from hypothesis import given, settings
+
+from config.errors import ExitCode, Poison, SettingsError, StoppedForSafety
+from config.registry_section import SchemaRegistrySettings
+from schemas.codec import PREFIX, decode, encode, frame_of
+from schemas.event import EventType, SessionEvent
+from schemas.foreign import ForeignSchemas, writing_frame
+from schemas.registry import Registry, RegistryUnavailable
+from schemas.versions import LATEST, PINNED_IDS, VERSIONS, plain
+from tests.crafted import ADDED, EVENT, record_of
+from tests.fake_registry import FakeRegistry, said
+from tests.valid_events import events
+
+TOPIC = "session.events"
+SUBJECT = f"{TOPIC}-value"
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[FakeRegistry]:
+    with FakeRegistry.serving() as serving:
+        yield serving
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeRegistry]:
+    with FakeRegistry.serving() as serving:
+        yield serving
+
+
+def settings_of(fake: FakeRegistry, **told: Any) -> SchemaRegistrySettings:
+    return SchemaRegistrySettings.model_validate({"url": fake.url, "attempts": 1, **told})
+
+
+class Passing:
+    """Seconds that a test lets pass."""
+
+    now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+Foreign = Callable[..., ForeignSchemas]
+
+
+@pytest.fixture(scope="module")
+def foreign() -> Iterator[Foreign]:
+    """Makes resolvers of a registry's ids, whose connections are closed at the end."""
+    with ExitStack() as stack:
+        yield lambda fake, passing=None: ForeignSchemas(
+            stack.enter_context(Registry(settings_of(fake))), passing or Passing()
+        )
+
+
+def changed(*fields: dict[str, Any], **top: Any) -> str:
+    """The newest schema with other or more fields, and other names."""
+    schema = json.loads(LATEST.text) | top
+    others = {field["name"]: field for field in fields}
+    kept = [others.pop(field["name"], field) for field in schema["fields"]]
+    return json.dumps(schema | {"fields": kept + list(others.values())})
+
+
+def written(schema: str, schema_id: int, event: SessionEvent = EVENT, **more: Any) -> bytes:
+    """An event as somebody else writes it with a schema."""
+    told = fastavro.schemaless_reader(io.BytesIO(encode(event)[5:]), plain(LATEST.text), None)
+    body = io.BytesIO()
+    assert isinstance(told, dict)
+    fastavro.schemaless_writer(body, plain(schema), told | more)
+    return frame_of(schema_id) + body.getvalue()
+
+
+@pytest.mark.parametrize("number", sorted(VERSIONS))
+def test_our_versions_are_read_under_a_registrys_ids(
+    foreign: Foreign, fake: FakeRegistry, number: int
+) -> None:
+    schema_id = fake.add(SUBJECT, json.dumps(json.loads(VERSIONS[number].text)))  # as a registry may reformat
+    value = frame_of(schema_id) + record_of(number)[5:]
+    later = {name: None for version, names in ADDED.items() if version > number for name in names}
+    resolve = foreign(fake)
+    for _ in range(3):
+        event = decode(value, resolve)
+        assert {name: getattr(event, name) for name in later} == later
+        assert event.event_id == EVENT.event_id
+    assert resolve(schema_id) is VERSIONS[number].read
+    assert fake.asked == [f"GET /schemas/ids/{schema_id}"]
+
+
+MORE = changed(
+    {"name": "mood", "type": ["null", "string"], "default": None},
+    {
+        "name": "type",
+        "default": "UNKNOWN",
+        "type": {
+            "type": "enum",
+            "name": "EventType",
+            "default": "UNKNOWN",
+            "symbols": ["SESSION_SHARED", *(kind.value for kind in EventType)],
+        },
+    },
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(event=events())
+def test_a_later_schema_is_read_as_ours(foreign: Foreign, shared: FakeRegistry, event: SessionEvent) -> None:
+    """Whose symbols stand in another order, and who tells more."""
+    schema_id = shared.add(SUBJECT, MORE)
+    resolve = foreign(shared)
+    assert decode(written(MORE, schema_id, event, mood="calm"), resolve) == event
+    shared_type = decode(written(MORE, schema_id, event, type="SESSION_SHARED"), resolve)
+    assert shared_type.type is EventType.UNKNOWN
+
+
+def test_pinned_ids_are_never_asked_for(foreign: Foreign, fake: FakeRegistry) -> None:
+    resolve = foreign(fake)
+    assert decode(encode(EVENT), resolve) == EVENT
+    with pytest.raises(StoppedForSafety):
+        decode(frame_of(PINNED_IDS[500]) + encode(EVENT)[5:], resolve)
+    assert fake.asked == []
+
+
+def test_an_id_that_the_registry_does_not_know_is_poison_and_is_asked_for_again_later(
+    foreign: Foreign,
+    fake: FakeRegistry,
+) -> None:
+    passing = Passing()
+    resolve = foreign(fake, passing)
+    for _ in range(3):
+        with pytest.raises(Poison, match="knows no schema id 4711") as poison:
+            resolve(4711)
+        assert poison.value.reason == "unknown_schema"
+    assert len(fake.asked) == 1
+    assert fake.add(SUBJECT, LATEST.text) == 4711
+    passing.now_s += 60
+    assert resolve(4711) is LATEST.read
+
+
+@pytest.mark.parametrize(
+    ("schema", "kind"),
+    [
+        (changed(name="Other"), "AVRO"),
+        (changed(namespace="elsewhere"), "AVRO"),
+        ('"string"', "AVRO"),
+        ('["null", "string"]', "AVRO"),
+        ("message SessionEvent {}", "PROTOBUF"),
+        ("{}", "JSON"),
+    ],
+)
+def test_another_full_name_is_poison(foreign: Foreign, fake: FakeRegistry, schema: str, kind: str) -> None:
+    with pytest.raises(Poison) as poison:
+        foreign(fake)(fake.add(SUBJECT, schema, kind))
+    assert poison.value.reason == "unknown_schema"
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        changed({"name": "user_id", "type": "long"}),
+        changed({"name": "occurred_at", "type": {"type": "long", "logicalType": "timestamp-millis"}}),
+        changed({"name": "moods", "type": {"type": "array", "items": "string"}, "default": []}),
+    ],
+    ids=["other-type", "other-unit", "type-without-reader"],
+)
+def test_our_event_in_a_form_that_cannot_be_read_stops_for_a_person(
+    foreign: Foreign, fake: FakeRegistry, schema: str
+) -> None:
+    """It is not poison: a newer version wrote it, as with a pinned id."""
+    with pytest.raises(StoppedForSafety, match="a newer"):
+        foreign(fake)(fake.add(SUBJECT, schema))
+
+
+def test_an_outage_decides_nothing_and_is_not_remembered(foreign: Foreign, fake: FakeRegistry) -> None:
+    schema_id = fake.add(SUBJECT, LATEST.text)
+    resolve = foreign(fake)
+    fake.misbehaving = [said(503, b""), said(200, b'{"schema": "{"}')]
+    for _ in range(2):
+        with pytest.raises(RegistryUnavailable):
+            resolve(schema_id)
+    assert resolve(schema_id) is LATEST.read
+
+
+def test_without_a_registry_our_own_id_is_written() -> None:
+    assert writing_frame(SchemaRegistrySettings(), TOPIC) == PREFIX == frame_of(LATEST.schema_id)
+
+
+def test_the_id_of_a_schema_that_is_there_is_written_and_nothing_registered(fake: FakeRegistry) -> None:
+    schema_id = fake.add(SUBJECT, LATEST.text)
+    assert writing_frame(settings_of(fake), TOPIC) == frame_of(schema_id)
+    assert fake.asked == [f"POST /subjects/{SUBJECT}"]
+
+
+def test_a_schema_that_is_not_there_is_registered_only_if_told_and_after_a_question(
+    fake: FakeRegistry,
+) -> None:
+    fake.add(SUBJECT, VERSIONS[1].text)
+    with pytest.raises(SettingsError, match="SCHEMA_REGISTRY__REGISTER_SCHEMA"):
+        writing_frame(settings_of(fake), TOPIC)
+    assert len(fake.schemas) == 1
+    fake.asked.clear()
+    assert writing_frame(settings_of(fake, register_schema=True), TOPIC) == frame_of(4712)
+    assert [line.split("?")[0] for line in fake.asked] == [
+        f"POST /subjects/{SUBJECT}",
+        f"POST /compatibility/subjects/{SUBJECT}/versions",
+        f"POST /subjects/{SUBJECT}/versions",
+    ]
+
+
+def test_a_schema_that_the_registry_does_not_admit_is_not_registered(fake: FakeRegistry) -> None:
+    fake.add("mine", changed({"name": "user_id", "type": "long"}))
+    with pytest.raises(StoppedForSafety, match="does not admit version"):
+        writing_frame(settings_of(fake, register_schema=True, subject="mine"), TOPIC)
+    assert len(fake.schemas) == 1
+
+
+def test_an_id_of_our_own_range_is_not_taken_from_a_registry(fake: FakeRegistry) -> None:
+    fake.always = said(200, json.dumps({"id": PINNED_IDS[0]}).encode())
+    with pytest.raises(StoppedForSafety, match="pinned"):
+        writing_frame(settings_of(fake), TOPIC)
+
+
+def test_a_registry_that_is_away_at_the_start_is_a_service_that_cannot_be_reached(fake: FakeRegistry) -> None:
+    fake.always = said(502, b"")
+    with pytest.raises(RegistryUnavailable) as away:
+        writing_frame(settings_of(fake), TOPIC)
+    assert away.value.exit_code is ExitCode.UNREACHABLE
