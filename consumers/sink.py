@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from logging import getLogger
 from threading import Event
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from config.sidecar import Sidecar
 from consumers import statements
 from consumers.apply import Apply
 from consumers.breaker import Circuit
+from consumers.client_errors import ClientErrors
 from consumers.consumer import Consumer
 from consumers.dead_letters import MAX_MESSAGE_BYTES, DeadLetters
 from consumers.isolate import Isolate
@@ -169,7 +171,8 @@ def consumer_options(settings: Settings, group: str, **own: Any) -> dict[str, An
         "auto.offset.reset": "error",  # the table decides, never a default
         "check.crcs": True,
         "isolation.level": "read_committed",
-        "error_cb": lambda error: log.warning("kafka_client_error", problem=error.name()),
+        "error_cb": ClientErrors(SystemClock()),
+        "logger": getLogger("librdkafka"),  # else it writes lines of its own to standard error
         **own,
     }
     if settings.kafka.group_protocol == "classic":
