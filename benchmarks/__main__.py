@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from benchmarks import results, wrk
 from benchmarks.figures import below_floor
+from benchmarks.rebuild_rounds import measure_rebuild
 from benchmarks.relay_rounds import measure_relay
 from benchmarks.shapes import NARROW_COUNT, NIGHT_COUNT
 from benchmarks.sink_rounds import measure_sink
@@ -29,6 +30,7 @@ class Part(StrEnum):
     SINK = "sink"
     RELAY = "relay"
     SPOOL = "spool"
+    REBUILD = "rebuild"
 
 
 @app.command(
@@ -56,13 +58,14 @@ def command(  # noqa: PLR0913 - each is one option of the command
     The sink runs from the start of its process to the last row of a topic that was filled beforehand; its
     limit is the same rows, COPY and upsert from memory on one connection. The relay takes signed webhooks
     from wrk on 64 connections; its limit is its own listener answering 204 at once. The spool is the same
-    relay with Kafka frozen, and how fast it drains afterwards. What is compared takes turns. Services, data
-    and processes are the benchmark's own and are gone at the end. Keep the machine idle: everything shares
-    it.
+    relay with Kafka frozen, and how fast it drains afterwards. A rebuild is compared with the sink on the
+    same topic, a replay to a topic with a bare loop of consume and produce. What is compared takes turns.
+    Services, data and processes are the benchmark's own and are gone at the end. Keep the machine idle:
+    everything shares it.
     """
     if rounds % 2 == 0:
         raise SettingsError("--rounds must be odd, so that the median is one of them")
-    if only is not Part.SINK:
+    if only not in {Part.SINK, Part.REBUILD}:
         wrk.program()  # told before anything is started
     console = Console(stderr=as_json or markdown, highlight=False)
     told = _measured(rounds, only, (events, night_events), console)
@@ -93,6 +96,8 @@ def _measured(rounds: int, only: Part | None, counts: tuple[int, int], console: 
         if only in {None, Part.SPOOL}:
             told["spool"] = measure_spool(stand, console, rounds=rounds)
             invalid += told["spool"].pop("invalid")
+        if only in {None, Part.REBUILD}:
+            told |= measure_rebuild(stand, console, rounds=rounds, count=counts[0])
         around = results.around(stand.versions, rounds, load_before)
     return told | {"valid": not invalid, "invalid": invalid} | around
 

@@ -6,7 +6,13 @@ from typing import Any, Final, NamedTuple
 
 LEAST_LIMIT_CORES: Final = 0.9
 """A server that answers at once and is not busy shows that the load generator was the limit."""
-FLOORS: Final = {"sink.ratio": 0.6, "sink.ratio_plain": 0.5, "relay.ratio": 0.25}
+FLOORS: Final = {
+    "sink.ratio": 0.6,
+    "sink.ratio_plain": 0.5,
+    "relay.ratio": 0.25,
+    "rebuild.ratio": 1.0,
+    "replay.ratio": 0.8,
+}
 CEILINGS: Final = {"first_ms": 3_000, "p99_ms": 100}
 """Of `spool.recovery`: what senders may wait for while Kafka is away."""
 

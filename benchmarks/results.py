@@ -73,6 +73,11 @@ def rows(results: Mapping[str, Any]) -> Iterator[Row]:
             name = "… latency while away, p99 / the first's longest"
             slow = f"{recovery['p99_ms']['median']:g} / {recovery['first_ms']['median']:g} ms"
             yield (name, slow, "", "", f"at most {CEILINGS['p99_ms']} / {CEILINGS['first_ms']:,} ms")
+    if rebuild := results.get("rebuild"):
+        name = f"rebuild, against the sink ({rebuild['events']:,})"
+        yield _row(name, rebuild["rate"], rebuild["sink_rate"], rebuild, "rebuild.ratio")
+    if replay := results.get("replay"):
+        yield _row("replay to a topic", replay["rate"], replay["limit_rate"], replay, "replay.ratio")
 
 
 def as_table(results: Mapping[str, Any]) -> Table:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any, Final
 
 import structlog
@@ -145,3 +146,10 @@ def _as_ours(read: Read) -> Read:
 
 def _poison(detail: str) -> Poison:
     return Poison("unknown_schema", detail)
+
+
+def foreign_schemas(settings: SchemaRegistrySettings, stack: ExitStack) -> ForeignSchemas | None:
+    """Readers of the ids that a registry gave out, where there is a registry; it is left with the stack."""
+    if settings.url is None:
+        return None
+    return ForeignSchemas(stack.enter_context(Registry(settings)))

@@ -34,6 +34,7 @@ COMMANDS: Final[Mapping[str, _Command]] = {
     "backfill": _Command("backfill"),
     "migrate": _Command("migrate", "Example: [bold]session-relay migrate --execute[/]"),
     "relay": _Command("relay"),
+    "replay": _Command("replay"),
     "simulate": _Command(
         "simulate", "Example: [bold]ASLEEP_API_KEY=… session-relay simulate --count 500 --check[/]"
     ),
@@ -42,6 +43,7 @@ COMMANDS: Final[Mapping[str, _Command]] = {
     "vendors": _Command("vendors", "Example: [bold]session-relay vendors --json[/]"),
     "config": _Command("config", is_group=True),
     "dead-letters": _Command("dead_letters", is_group=True),
+    "replays": _Command("replays", is_group=True),
     "schema": _Command("schema", is_group=True),
     "services": _Command("services", is_group=True),
     "spool": _Command("spool", is_group=True),

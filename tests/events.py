@@ -76,6 +76,12 @@ Key = tuple[str, str, str]
 APPLIED_OUTCOMES = ("written", "duplicate", "stale", "passed")
 
 
+def spread(chance: random.Random, count: int, sessions: int) -> list[SessionEvent]:
+    """The same with a user for each session, so that it fills every partition."""
+    log = history(chance, count, sessions)
+    return [msgspec.structs.replace(event, user_id=f"user-{event.session_id}") for event in log]
+
+
 class Expected(NamedTuple):
     """What the rule, read plainly, makes of a log."""
 

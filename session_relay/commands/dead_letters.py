@@ -1,11 +1,9 @@
 """`session-relay dead-letters`: what could not be stored, looked at, sent again, closed, stepped over."""
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -19,13 +17,12 @@ from consumers.redrive import Redrive, Refused
 from consumers.selection import STATES, LetterTable, Selection
 from consumers.skip import record_at
 from session_relay.commands.letters_shown import as_json, decoded, hex_lines, line, printable
+from session_relay.commands.moments import moment
 
 app = typer.Typer(
     help="What could never be stored: list it, look at it, send it again, close it, step over it.",
     no_args_is_help=True,
 )
-_AGO: Final = re.compile(r"(\d{1,6})([smhd])")
-_UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 Reasons = Annotated[
     list[str] | None, typer.Option("--reason", help="Only with this reason; may be repeated.")
@@ -222,7 +219,7 @@ def _selection(
         ids=numbers or None,
         reasons=reasons or None,
         sources=sources or None,
-        since=None if since is None else _time(since),
+        since=None if since is None else moment("--since", since),
         after=after,
     )
 
@@ -231,17 +228,6 @@ def _chosen(selection: Selection, *, everything: bool) -> Selection:
     if selection.is_all and not everything:
         raise SettingsError("say which: ids, --reason, --source, --since, or --all")
     return selection
-
-
-def _time(told: str) -> datetime:
-    try:
-        if match := _AGO.fullmatch(told):
-            return datetime.now(UTC) - timedelta(**{_UNITS[match[2]]: int(match[1])})
-        time = datetime.fromisoformat(told)
-    except (ValueError, OverflowError):
-        wanted = "`2h`, `30m`, `7d` or a time such as 2026-11-21T08:00:00Z"
-        raise SettingsError(f"--since is {wanted}, not {told!r}") from None
-    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
 
 
 def _ending(count: int, done: str, to_do: str, *, execute: bool) -> str:

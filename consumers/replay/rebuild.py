@@ -1,0 +1,206 @@
+"""The table made anew from the log, beside live traffic: fold, index, compare; each step can be taken again.
+
+A step is noted before it begins. What was committed of it is found in the shadow itself, so a run that was
+killed anywhere goes on.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, Self
+
+from psycopg import Connection, IsolationLevel, sql
+from psycopg_pool import ConnectionPool
+
+from config.errors import StoppedForSafety
+from config.settings import Settings
+from consumers import statements
+from consumers.decoding import Decoder
+from consumers.fates import postgres_errors
+from consumers.replay.difference import Difference, difference
+from consumers.replay.folding import Folding, Told
+from consumers.replay.held import Held
+from consumers.replay.notes import Replay, Replays
+from consumers.replay.order import Range, Ranges
+from consumers.replay.reading import Reading
+from consumers.replay.shadow import Shadow, live_schema
+
+Phase = Callable[[str], None]
+"""Told the name of each step before it begins."""
+CLOSE_AT: Final = 5_000
+"""So many records may remain when the last ones are applied."""
+
+
+def targets(connection: Connection[Any], live: str, held: Held, group: str) -> Mapping[int, int]:
+    """By partition, how far the sinks are: the fold never goes beyond.
+
+    Raises:
+        StoppedForSafety: The sinks are ahead of the log, which was cut.
+    """
+    found = _offsets(connection, live, held, group)
+    told = {}
+    for number, topic_id, next_offset in found:
+        if topic_id != held.topic_id or number not in held.end:
+            continue  # the topic was recreated, and no sink has begun with it
+        if next_offset > held.end[number]:
+            raise StoppedForSafety(
+                f"the log of partition {number} ends at {held.end[number]}, and the sinks have applied "
+                f"{next_offset}: it was cut; let a sink read it again first"
+            )
+        told[number] = next_offset
+    return told
+
+
+def _offsets(connection: Connection[Any], live: str, held: Held, group: str) -> list[tuple[Any, ...]]:
+    statement = statements.READ_LIVE_OFFSETS.format(live=sql.Identifier(live))
+    return connection.execute(statement, {"group": group, "topic": held.topic}).fetchall()
+
+
+class Rebuild:
+    """One rebuild.
+
+    Args:
+        settings: Where everything is.
+        connection: To the database, committing each statement by itself.
+        held: The log as it is now.
+        decoder: Reads records into rows.
+    """
+
+    def __init__(self, settings: Settings, connection: Connection[Any], held: Held, decoder: Decoder) -> None:
+        self._settings, self._connection, self.held = settings, connection, held
+        self.decoder = decoder
+        self.live = live_schema(connection)
+        self.group = settings.sink.group_id
+
+    def ranges(self) -> Ranges:
+        """What there is to fold: from the log's begin to where the sinks are."""
+        with postgres_errors():
+            ends = targets(self._connection, self.live, self.held, self.group)
+        return {n: Range(first, max(first, ends.get(n, first))) for n, first in self.held.first.items()}
+
+    def beyond_the_log(self) -> int:
+        """How many live rows come from before the log's begin, or from another topic."""
+        names = Shadow(self._settings.db, 0).names(self.live)
+        wanted = {
+            "topic_id": self.held.topic_id,
+            "partitions": list(self.held.first),
+            "firsts": list(self.held.first.values()),
+        }
+        with postgres_errors():
+            row = self._connection.execute(statements.COUNT_BEYOND.format(**names), wanted).fetchone()
+        return int(row[0]) if row else 0
+
+    @contextmanager
+    def begun(self, replays: Replays, replay: Replay) -> Iterator["Building"]:
+        """Make the shadow, unless it is there, and take hold of it."""
+        shadow = Shadow(self._settings.db, replay.id)
+        beyond = replay.figures.get("beyond_the_log")
+        if not shadow.exists(self._connection):
+            replays.note(replay, phase="seeding")
+            beyond = shadow.create(self._connection, self.live, self.held, self.group)
+            replays.note(replay, phase="folding", figures={"beyond_the_log": beyond})
+        with shadow.pool() as pool:
+            folding = Folding(pool, self.held, self.group, self.decoder)
+            with Building(self, shadow, pool, folding, self._settings, self._connection) as building:
+                building.beyond = int(beyond or 0)
+                yield building
+
+
+class Building:
+    """A shadow that is being filled."""
+
+    def __init__(
+        self,
+        rebuild: Rebuild,
+        shadow: Shadow,
+        pool: ConnectionPool,
+        folding: Folding,
+        settings: Settings,
+        connection: Connection[Any],
+    ) -> None:
+        self.shadow, self.pool, self.folding = shadow, pool, folding
+        self.rebuild = rebuild
+        self._settings, self.connection = settings, connection
+        self.names = shadow.names(rebuild.live)
+        self.beyond = 0
+        self._reading = self._anew()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._reading.__exit__()
+
+    def _anew(self) -> Reading:
+        begins = self.folding.place()
+        ranges = {number: Range(begin, begin) for number, begin in begins.items()}
+        return Reading(self._settings.kafka, self.rebuild.held.topic, ranges)
+
+    def again(self) -> None:
+        """Go back to what is committed, after a transaction that was rolled back."""
+        self._reading.__exit__()
+        self._reading = self._anew()
+
+    def remaining(self, connection: Connection[Any] | None = None) -> int:
+        """How many offsets the shadow is behind the sinks, as that connection sees them."""
+        self._aim(connection or self.connection)
+        return self._reading.left
+
+    def _aim(self, connection: Connection[Any]) -> None:
+        held = self.rebuild.held
+        with postgres_errors():
+            rows = _offsets(connection, self.rebuild.live, held, self.rebuild.group)
+        self._reading.extend({number: end for number, topic_id, end in rows if topic_id == held.topic_id})
+
+    def catch_up(self, told: Told, rate: float | None = None) -> None:
+        """Fold until fewer than 5,000 records remain; they may be more again a moment later."""
+        while True:
+            self._aim(self.connection)
+            self.folding.fold(self._reading, told, rate)
+            if self.remaining() < CLOSE_AT:
+                return
+
+    def finish(self, phase: Phase) -> Any:
+        """Make it fit to be the live table: take over `created_at`, make the indexes, gather statistics.
+
+        Returns:
+            The server's time from before; rows that come later are to be looked at again.
+        """
+        phase("indexing")
+        with postgres_errors():
+            row = self.connection.execute("SELECT now()").fetchone()
+            keep = statements.KEEP_CREATED.format(**self.names)
+            self.connection.execute(keep, {"since": None})
+            self.shadow.add_indexes(self.connection, self.rebuild.live)
+            self.connection.execute(statements.VACUUM_SHADOW.format(**self.names))
+        return row[0] if row else None
+
+    def compare(self, *, most: int, show_values: bool) -> Difference:
+        """Compare both tables at the same offsets: those that the sinks have in one snapshot."""
+        held = self.rebuild.held
+        whole = not self.beyond and not any(held.first.values())
+        with postgres_errors(), self.pool.connection() as connection:
+            connection.isolation_level = IsolationLevel.REPEATABLE_READ
+            try:
+                with connection.transaction():
+                    positions = self.within(connection)
+                    found = difference(
+                        connection,
+                        self.names,
+                        self.rebuild.live,
+                        whole=whole,
+                        most=most,
+                        show_values=show_values,
+                    )
+            except BaseException:
+                self.again()
+                raise
+            finally:
+                if not connection.closed:
+                    connection.isolation_level = None
+        self.folding.positions = positions
+        return found
+
+    def within(self, connection: Connection[Any]) -> dict[int, Any]:
+        """Fold exactly up to the sinks' offsets as this transaction sees them."""
+        self._aim(connection)
+        return self.folding.within(connection, self._reading)

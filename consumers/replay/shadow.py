@@ -1,0 +1,134 @@
+"""A table beside the live one, in a schema of its own, into which the log is folded.
+
+Connections to it have that schema first in their search path: the sink's own statements then mean it and
+its own `consumer_offsets`, so that rows and progress move together here too, and the rule stays one.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from psycopg import Connection, sql
+from psycopg_pool import ConnectionPool
+
+from config.errors import RelayError
+from config.sections import DbSettings
+from consumers import statements
+from consumers.fates import postgres_errors
+from consumers.pool import database_url, prepare
+from consumers.replay.held import Held
+
+TIMEOUTS: Final = {"statement_ms": "0", "lock_ms": "10000", "idle_ms": "0"}
+"""Nobody waits for the shadow's locks, and its index may take long."""
+
+
+class Shadow:
+    """The table of one rebuild.
+
+    Args:
+        db: Where the database is.
+        number: The replay's.
+    """
+
+    def __init__(self, db: DbSettings, number: int) -> None:
+        self._db = db
+        self.schema = f"rebuild_{number}"
+        self.former = f"replaced_{number}"
+        """Schema that the live table goes to when it is replaced."""
+
+    def names(self, live: str) -> Mapping[str, sql.Identifier]:
+        """The schemas, for statements that name both tables."""
+        return {
+            "shadow": sql.Identifier(self.schema),
+            "live": sql.Identifier(live),
+            "former": sql.Identifier(self.former),
+        }
+
+    def exists(self, connection: Connection[Any]) -> bool:
+        """Whether it was made, and not yet swapped or dropped."""
+        with postgres_errors():
+            return _is_there(connection, f"{self.schema}.sessions")
+
+    def create(self, connection: Connection[Any], live: str, held: Held, group: str) -> int:
+        """Make it in one transaction, with the live rows that the log can't give; returns how many.
+
+        What comes of the log's first offset is noted before the live rows are read: whatever retention
+        takes later is found missing.
+        """
+        wanted = {
+            "topic_id": held.topic_id,
+            "partitions": list(held.first),
+            "firsts": list(held.first.values()),
+            "group": group,
+            "topic": held.topic,
+        }
+        with postgres_errors(), connection.transaction():
+            connection.execute(statements.CREATE_SHADOW.format(**self.names(live)))
+            for name, definition in _constraints(connection, live):
+                add = sql.SQL("ALTER TABLE {}.sessions ADD CONSTRAINT {} {}")
+                names = sql.Identifier(self.schema), sql.Identifier(name), sql.SQL(definition)
+                connection.execute(add.format(*names))
+            connection.execute(statements.SEED_OFFSETS.format(**self.names(live)), wanted)
+            return connection.execute(statements.SEED_SHADOW.format(**self.names(live)), wanted).rowcount
+
+    def add_indexes(self, connection: Connection[Any], live: str) -> None:
+        """Make the live table's other indexes, under their own names; those that are there stay."""
+        with postgres_errors():
+            found = connection.execute(statements.READ_INDEXES, {"schema": live}).fetchall()
+            for name, definition in found:
+                if not _is_there(connection, f"{self.schema}.{name}"):
+                    with connection.transaction():
+                        connection.execute(_SEARCH_PATH, {"path": f'"{self.schema}"'})
+                        connection.execute(sql.SQL(definition))
+
+    def drop(self, connection: Connection[Any]) -> None:
+        """Remove it with all that is in it."""
+        with postgres_errors():
+            connection.execute(
+                sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(self.schema))
+            )
+
+    def pool(self) -> ConnectionPool:
+        """Connections to which `sessions` and `consumer_offsets` mean the shadow's."""
+
+        def configure(connection: Connection[Any]) -> None:
+            connection.execute(statements.ENTER_SHADOW, {"schema": f'"{self.schema}"'})
+            prepare(connection)
+
+        return ConnectionPool(
+            database_url(self._db),
+            kwargs={
+                "connect_timeout": self._db.connect_timeout_s,
+                "application_name": "session-relay rebuild",
+                "keepalives_idle": 10,
+                "tcp_user_timeout": 30_000,
+            },
+            min_size=1,
+            max_size=2,
+            timeout=self._db.pool_timeout_s,
+            configure=configure,
+            open=True,
+            name="rebuild",
+        )
+
+
+_SEARCH_PATH: Final = (
+    "SELECT set_config('search_path', %(path)s || ', ' || current_setting('search_path'), true)"
+)
+
+
+def _is_there(connection: Connection[Any], name: str) -> bool:
+    row = connection.execute(statements.FIND_TABLE, {"name": name}).fetchone()
+    return row is not None and row[0] is not None
+
+
+def _constraints(connection: Connection[Any], live: str) -> list[tuple[str, Any]]:
+    return connection.execute(statements.READ_CONSTRAINTS, {"schema": live}).fetchall()
+
+
+def live_schema(connection: Connection[Any]) -> str:
+    """The schema that the live table is in."""
+    with postgres_errors():
+        row = connection.execute(statements.FIND_LIVE).fetchone()
+    if row is None:
+        raise RelayError("there is no table sessions")
+    return str(row[0])

@@ -1,0 +1,91 @@
+"""`session-relay replay`: read a part of the log again, to another topic."""
+
+from contextlib import ExitStack
+from typing import Annotated
+
+import typer
+
+from config.errors import SettingsError
+from config.migrations.check import connect, require_current
+from config.migrations.files import migrations
+from config.settings import load
+from consumers.pool import database_url
+from consumers.replay.order import Order
+from schemas.event import EventType
+from schemas.foreign import foreign_schemas
+from session_relay.commands.replay_plan import Wanted
+from session_relay.commands.replay_rebuild import rebuild as rebuild_table
+from session_relay.commands.replay_topic import replay_to_topic
+
+_BOUND = "a time (`2h`, `7d`, RFC 3339) or an offset in each partition"
+
+
+def command(  # noqa: PLR0913 - each is one option of the command
+    *,
+    first: Annotated[str | None, typer.Option("--from", help=f"Begin: {_BOUND}. Default: all.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help=f"End, itself left out: {_BOUND}.")] = None,
+    user: Annotated[str | None, typer.Option(help="Only records with this user's key.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only events of this source.")] = None,
+    kind: Annotated[EventType | None, typer.Option("--type", help="Only events of this type.")] = None,
+    topic: Annotated[str | None, typer.Option(help="Topic to send the records to; it must exist.")] = None,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Fold the log into a new table.")] = False,
+    renormalise: Annotated[
+        bool, typer.Option("--renormalise", help="With --rebuild: read `raw` by today's normalisers.")
+    ] = False,
+    swap: Annotated[
+        bool, typer.Option("--swap", help="With --rebuild: put the new table in the live one's place.")
+    ] = False,
+    allow_fewer: Annotated[
+        bool, typer.Option("--allow-fewer", help="With --swap: lose rows that the log does not have.")
+    ] = False,
+    examples: Annotated[int, typer.Option(min=0, help="Differing rows of each kind to name.")] = 20,
+    show_values: Annotated[
+        bool, typer.Option("--show-values", help="Tell their values too, which are about people.")
+    ] = False,
+    rate: Annotated[float | None, typer.Option(min=0.1, help="Records a second at most.")] = None,
+    execute: Annotated[bool, typer.Option("--execute", help="Do it; without this only say it.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
+) -> None:
+    """Read a part of the log again: to another topic, or into a new table beside the live one.
+
+    --topic sends records on with their own keys, bytes, headers and event ids. --rebuild folds all of the
+    log, up to where the sinks are, into a table of its own by the sinks' rule, and tells what differs from
+    the live one; rows older than the log stay as they are (beyond_the_log). --swap puts it in the live
+    one's place.
+
+    Without --execute it says how much that is, where the log begins, and what of it was parked. No group is
+    joined, nobody's offsets move, and the end is fixed at the start. The same command goes on with a
+    replay that was interrupted (`session-relay replays cancel ID` lets it begin anew); one to a topic may
+    then send some records twice.
+
+    Example: session-relay replay --from 2h --source garmin --topic lab.events --execute
+    """
+    order = Order(
+        target=topic, first=first, last=last, user=user, source=source, type=kind, renormalise=renormalise
+    )
+    _check(order, rebuild=rebuild, swapping=swap or allow_fewer)
+    _run(order, Wanted(execute, as_json, rate, examples, show_values, swap, allow_fewer))
+
+
+def _check(order: Order, *, rebuild: bool, swapping: bool) -> None:
+    """Refuse what makes no sense."""
+    if rebuild == bool(order.target):
+        raise SettingsError("say where to: --topic NAME or --rebuild")
+    if rebuild:
+        if any(told is not None for told in (order.first, order.last, order.user, order.source, order.type)):
+            raise SettingsError("--rebuild folds all of the log: no --from, --to, --user, --source, --type")
+    elif swapping or order.renormalise:
+        raise SettingsError("--swap, --allow-fewer and --renormalise are for --rebuild")
+
+
+def _run(order: Order, wanted: Wanted) -> None:
+    settings = load("sink")
+    if order.target in {settings.kafka.events_topic, settings.kafka.dead_letters_topic}:
+        raise SettingsError(f"--topic can't be {order.target}: sinks read it")
+    with connect(database_url(settings.db)) as connection, ExitStack() as stack:
+        require_current(connection, migrations())
+        foreign = foreign_schemas(settings.schema_registry, stack)
+        if order.kind == "rebuild":
+            rebuild_table(settings, connection, order, wanted, foreign)
+        else:
+            replay_to_topic(settings, connection, order, wanted, foreign)

@@ -1,0 +1,98 @@
+"""What a replay is to read, as an operator is told it before, and while it runs."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from consumers.replay.folding import Told
+from consumers.replay.held import Held
+from consumers.replay.notes import Replay
+from consumers.replay.order import Ranges
+from schemas.reader import Read
+
+Foreign = Callable[[int], Read] | None
+"""Finds the reader of a schema id that is not ours, where there is a registry."""
+
+
+class Wanted(NamedTuple):
+    """How the command was told to do it."""
+
+    execute: bool
+    as_json: bool
+    rate: float | None
+    examples: int
+    show_values: bool
+    swap: bool
+    allow_fewer: bool
+
+
+class Work(NamedTuple):
+    """What is to be read."""
+
+    held: Held
+    ranges: Ranges
+    earlier: Replay | None
+    """The unfinished replay that is gone on with."""
+    removed: int
+    """Offsets that retention has removed since it began."""
+
+
+def plan(work: Work, parked: Mapping[str, int]) -> dict[str, Any]:
+    """What is to be read, for programs."""
+    partitions = [
+        {
+            "partition": number,
+            "begin": range_.begin,
+            "end": range_.end,
+            "log_begins": work.held.first[number],
+            "log_ends": work.held.end[number],
+        }
+        for number, range_ in sorted(work.ranges.items())
+    ]
+    records = sum(range_.end - range_.begin for range_ in work.ranges.values())
+    earlier = None if work.earlier is None else work.earlier.id
+    return {
+        "topic": work.held.topic,
+        "records": records,
+        "partitions": partitions,
+        "parked": dict(parked),
+        "goes_on_with": earlier,
+        "removed_since": work.removed,
+    }
+
+
+def say(console: Console, work: Work, told: Mapping[str, Any]) -> None:
+    """What is to be read, for people."""
+    if work.earlier is not None:
+        console.print(f"Going on with replay {work.earlier.id}; `replays cancel` lets it begin anew.")
+    for one in told["partitions"]:
+        console.print(
+            f"partition {one['partition']}: {one['end'] - one['begin']:,} records, "
+            f"offsets {one['begin']} to {one['end']}; the log has {one['log_begins']} to {one['log_ends']}"
+        )
+    if work.removed:
+        console.print(f"[yellow]retention has removed {work.removed:,} records since it began[/]")
+    if told["parked"]:
+        states = ", ".join(f"{count:,} {state}" for state, count in told["parked"].items())
+        console.print(f"Of these the sinks have parked: {states}; see `session-relay dead-letters list`.")
+
+
+@contextmanager
+def progress_bar(console: Console, total: int, name: str) -> Iterator[Told]:
+    """A bar with the time that is left, on a terminal; call what it gives with each step's count."""
+    bar = Progress(
+        TextColumn(name),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("records,"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    task = bar.add_task(name, total=total)
+    with bar:
+        yield lambda count: bar.advance(task, count)
