@@ -118,7 +118,10 @@ def applying(database_url: str, kafka: str, topic: str, *, timeout_s: float = 30
         connection.execute(statements.CREATE_STAGE)
         connection.commit()
 
-    with ConnectionPool(database_url, min_size=1, max_size=2, configure=prepare, open=True) as pool:
+    quick = {"options": "-c synchronous_commit=off"}  # nothing here outlives its server
+    with ConnectionPool(
+        database_url, min_size=1, max_size=2, kwargs=quick, configure=prepare, open=True
+    ) as pool:
         yield Applying(pool, kafka, topic, timeout_s)
 
 

@@ -3,7 +3,8 @@
 -- (rank of type, sequence, occurred_at, received_at, normaliser, event_id) wins, where a time more than
 -- 24 hours after its own arrival counts as none told. Rows go in by key, so that two writers never
 -- wait for each other in a circle. `folded` are the keys that the batch held several times: their staged
--- row is already the winner of them all, with the ids of all that were written.
+-- row is already the winner of them all, with the ids of all that were written; where these are several, they may
+-- have displaced its own id from what the row remembers, and whether it is a duplicate was decided in the fold.
 INSERT INTO sessions (
     tenant, source, session_id, user_id, event_id,
     type, sequence, occurred_at, received_at, normaliser,
@@ -53,7 +54,7 @@ ON CONFLICT (tenant, source, session_id) DO UPDATE SET
     applied_event_ids = (sessions.applied_event_ids || excluded.applied_event_ids)
         [greatest(1, cardinality(sessions.applied_event_ids) + cardinality(excluded.applied_event_ids) - 15) :],
     updated_at = now()
-WHERE excluded.event_id <> ALL (sessions.applied_event_ids)
+WHERE (cardinality(excluded.applied_event_ids) > 1 OR excluded.event_id <> ALL (sessions.applied_event_ids))
   AND (
       array_position(ARRAY['SESSION_STARTED', 'INFERENCE_COMPLETE', 'SESSION_FAILED', 'SESSION_COMPLETE', 'SESSION_DELETED'], excluded.type),
       excluded.sequence,

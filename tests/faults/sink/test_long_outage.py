@@ -44,10 +44,10 @@ def test_memory_membership_and_probes_stay_as_they_are_and_it_comes_back_at_once
     rig: SinkRig, postgres: EmbeddedServices, admin: AdminClient
 ) -> None:
     """Method: stop Postgres, fill the log with 40 MB, wait for 60 probes, nothing coming, start it again."""
-    log = [made(session=f"s-{n}", user=f"u-{n % 50}", stages=NIGHT) for n in range(13_000)]
-    rig.publish(log[:3_000])
+    log = [made(session=f"s-{n}", user=f"u-{n % 50}", stages=NIGHT) for n in range(10_300)]
+    rig.publish(log[:200])
     sink = rig.start(BREAKER__RESET_S=str(PERIOD_S), DB__POOL_TIMEOUT_S="0.2")
-    rig.wait_until_done(3_000)
+    rig.wait_until_done(200)
     url = base_url(rig, sink)
     process = psutil.Process(sink.pid)
     before = members(admin, rig.topic)
@@ -56,10 +56,10 @@ def test_memory_membership_and_probes_stay_as_they_are_and_it_comes_back_at_once
         return samples(url).get(("breaker_transitions_total", "half-open", "postgres"), 0.0)
 
     postgres.stop("postgres")
-    rig.publish(log[3_000:3_100])
+    rig.publish(log[200:300])
     eventually(lambda: probes() >= 5, within_s=30)  # warm: the circuit has opened, and batches are given up
     rss_bytes = process.memory_info().rss
-    rig.publish(log[3_100:])
+    rig.publish(log[300:])
     eventually(lambda: probes() >= PERIODS, within_s=90)
     assert process.memory_info().rss - rss_bytes < MOST_GROWTH_BYTES
     assert samples(url)["breaker_state", "postgres"] in {1, 2}
