@@ -26,8 +26,9 @@ def test_woken_in_the_middle_of_its_write_it_writes_nothing(rig: SinkRig) -> Non
     users = [f"u-{n}" for n in range(24)]  # enough for every partition
     first = [made(session=f"s-{user}", user=user) for user in users]
     rest = [made(session=f"s-{user}", user=user, sequence=n) for user in users for n in (1, 2, 3)]
-    zombie = rig.start()
-    other = rig.start()
+    patient = {"DB__LOCK_TIMEOUT_S": "60", "DB__STATEMENT_TIMEOUT_S": "90"}
+    zombie = rig.start(**patient)
+    other = rig.start(**patient)
     eventually(
         lambda: all(rig.told(sink, "partition_placed", topic=rig.topic) for sink in (zombie, other)), 30
     )
@@ -41,8 +42,9 @@ def test_woken_in_the_middle_of_its_write_it_writes_nothing(rig: SinkRig) -> Non
     rig.wait_until_done(len(first) + len(rest), within_s=60)
     sums = rig.sums()
     zombie.send_signal(signal.SIGCONT)
-    failed = eventually(lambda: rig.told(zombie, "job_failed", job="batch"), within_s=30)
-    assert "moved on by somebody else" in failed[0]["cause"]
+    # by the fence; or, where a first batch was of one record and got further, by the connection that is gone
+    eventually(lambda: rig.told(zombie, "job_failed", job="batch") or zombie.poll() is not None, within_s=60)
+    assert zombie.poll() is None, rig.log_of(zombie)
     eventually(lambda: rig.told(zombie, "partitions_lost", topic=rig.topic), within_s=30)
     rig.publish([made(session="after")])
     rig.wait_until_done(len(first) + len(rest) + 1)
