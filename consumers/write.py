@@ -52,7 +52,7 @@ class Write:
         with postgres_errors(), self._pool.connection() as connection:
             begun = perf_counter()
             with connection.transaction():
-                tally = self.within(connection, batch, positions)
+                tally = self._apply(connection, batch, positions)
                 applied = perf_counter()
             metrics.SINK_BATCH.labels(stage="commit").observe(perf_counter() - applied)
             metrics.SINK_BATCH.labels(stage="apply").observe(applied - begun)
@@ -60,6 +60,9 @@ class Write:
 
     def within(self, connection: Connection[Any], batch: Batch, positions: Mapping[int, Position]) -> Tally:
         """Apply a batch in the transaction that the connection is in; raises what psycopg does."""
+        return self._apply(connection, batch, positions)
+
+    def _apply(self, connection: Connection[Any], batch: Batch, positions: Mapping[int, Position]) -> Tally:
         tally: Tally = {partition: Counter() for partition in batch.spans}
         for poison in batch.poison:
             tally[poison.partition][Outcome.PARKED] += 1

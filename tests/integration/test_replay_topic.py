@@ -51,7 +51,8 @@ def test_all_of_it_arrives_as_it_was(rig: SinkRig, admin: AdminClient, target: s
     assert (done["sent"], done["left_out"]) == (len(EVENTS) + 2, 0)
     origin, copy = records(rig, rig.topic), records(rig, target)
     assert sorted(map(repr, copy)) == sorted(map(repr, origin))
-    assert all(partition_of(key, 2) == 0 for key in {r.key for r in copy[: ends(admin, target)[0]]} if key)
+    placed = sum(partition_of(record.key, 2) == 0 for record in copy if record.key)
+    assert ends(admin, target)[0] - placed in {0, 1}  # the record without a key lands anywhere
     after = untouched(rig, admin, [rig.topic, f"{rig.topic}.dlq"])
     assert (after["groups"], after["offsets"]) == (before["groups"], before["offsets"])
     listed = told(rig, "replays", "list")["replays"]
