@@ -18,7 +18,7 @@ COMMAND: Final = ("replay", "--rebuild", "--swap", "--execute")
 
 
 @pytest.mark.timeout(420)
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_killed_in_each_step_it_goes_on(rig: SinkRig, tmp_path: Path, seed: int) -> None:
     """Method: SIGKILL a seeded number of looks after each step was noted; a sink writes all the time."""
     chance = random.Random(seed)
