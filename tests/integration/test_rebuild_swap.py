@@ -1,6 +1,7 @@
 """What a swap refuses, what it takes along, and that a table is not turned back by it."""
 
 import json
+import random
 
 import msgspec
 import pytest
@@ -8,10 +9,18 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import TopicPartition
 
 from config.errors import SettingsError, StoppedForSafety
+from config.migrations.check import connect
+from config.settings import load
+from consumers.decoding import Decoder
+from consumers.replay.held import Logs
+from consumers.replay.notes import Replays
+from consumers.replay.order import Order
+from consumers.replay.rebuild import Rebuild
+from consumers.replay.swap import _swapped
 from schemas.codec import encode
 from schemas.event import EventType
 from schemas.identity import event_id
-from tests.events import made
+from tests.events import made, spread
 from tests.replay_commands import ends, run, told
 from tests.sink_rig import SinkRig
 
@@ -48,6 +57,32 @@ def test_nothing_is_turned_back_or_lost_beyond_the_log(rig: SinkRig, admin: Admi
     assert rig.query("SELECT sequence FROM sessions WHERE session_id = 's-3'") == [(6,)]
     assert rig.query("SELECT count(*) FROM sessions") == [(31,)]
     rig.assert_accounted()
+
+
+def test_what_sinks_wrote_after_the_last_look_is_folded_behind_the_lock(
+    rig: SinkRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Method: the steps one by one, with new sessions and revisions between catching up and the swap."""
+    log = spread(random.Random(6), 600, 30)
+    rig.publish(log[:400])
+    rig.start()
+    rig.wait_until_done(400, within_s=60)
+    for name, value in rig.environment().items():
+        monkeypatch.setenv(name, value)
+    settings = load("sink")
+    with connect(rig.database_url) as connection:
+        replays, held = Replays(connection), Logs(settings.kafka).held(rig.topic)
+        rebuild = Rebuild(settings, connection, held, Decoder())
+        replay = replays.begin(Order(), held, rebuild.ranges(), "seeding")
+        with rebuild.begun(replays, replay) as building:
+            building.catch_up(lambda _: None)
+            since = building.finish(lambda _: None)
+            rig.publish(log[400:])
+            rig.wait_until_done(600, within_s=60)
+            created = rig.query("SELECT session_id, created_at FROM sessions ORDER BY 1")
+            assert _swapped(building, replay, since)
+    rig.assert_as_expected(log)
+    assert rig.query("SELECT session_id, created_at FROM sessions ORDER BY 1") == created
 
 
 def test_rows_that_are_not_in_the_log_are_lost_only_if_that_is_allowed(rig: SinkRig) -> None:
