@@ -24,7 +24,9 @@ def first_version(directory: Path) -> dict[str, str]:
         text = path.read_text("utf-8")
         if BROUGHT in text:
             path.write_text(_ON_A_LINE.sub("", _IN_A_LIST.sub("", text)), "utf-8")
-    (directory / "config" / "migrations" / "versions" / MIGRATION).unlink()
+    for path in (directory / "config" / "migrations" / "versions").iterdir():
+        if path.name >= MIGRATION:
+            path.unlink()
     for path in (directory / "schemas" / "session_event").iterdir():
         if path.stem != "1":
             path.unlink()
