@@ -35,6 +35,10 @@ class Unavailable(RelayError):
     exit_code = ExitCode.UNREACHABLE
 
 
+class RegistryUnavailable(Unavailable):
+    """A schema registry does not answer, or not as a registry does; nothing is decided by that."""
+
+
 class StoppedForSafety(RelayError):
     """Going on could do harm that can't be undone; a person must look."""
 

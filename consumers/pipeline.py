@@ -14,6 +14,7 @@ import structlog
 
 from config import metrics
 from config.clock import Clock
+from config.errors import RegistryUnavailable
 from config.health import Health
 from config.sections import SinkSettings
 from consumers.batch import Batch
@@ -36,7 +37,6 @@ from consumers.writer import (
 )
 from schemas.event import MICROSECONDS
 from schemas.reader import Read as ReadBody
-from schemas.registry import RegistryUnavailable
 
 log = structlog.get_logger()
 

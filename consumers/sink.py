@@ -40,7 +40,7 @@ from consumers.projection import Projection
 from consumers.storm import Storm
 from consumers.write import Write
 from consumers.writer import Writer
-from schemas.foreign import ForeignSchemas, foreign_schemas
+from schemas.by_settings import foreign_schemas
 
 log = structlog.get_logger()
 
@@ -75,14 +75,12 @@ def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None
         stack.callback(pool.close, _CLOSE_S)
         admin = AdminClient(client_options(settings.kafka))
         writer = _writer(settings, pool, admin, clock, accept_poison)
-        pipeline = Pipeline(writer, settings.sink, health, clock, _foreign(settings, stack))
+        foreign = foreign_schemas(settings.schema_registry, stack)
+        pipeline = Pipeline(writer, settings.sink, health, clock, foreign)
         lag = Lag(settings.kafka.events_topic, pipeline.committed)
         statistics = _on_statistics(health.dependency("kafka", needed=True), lag)
-        options = consumer_options(
-            settings,
-            settings.sink.group_id,
-            **{"statistics.interval.ms": _STATISTICS_MS, "stats_cb": statistics},
-        )
+        own = {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": statistics}
+        options = consumer_options(settings, settings.sink.group_id, **own)
         consumer = Consumer(
             options,
             settings.kafka.events_topic,
@@ -111,10 +109,6 @@ def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None
             writer.stop(_CLOSE_S)
         projection.join(_CLOSE_S)
     log.info("sink_stopped")
-
-
-def _foreign(settings: Settings, stack: ExitStack) -> ForeignSchemas | None:
-    return foreign_schemas(settings.schema_registry, stack)
 
 
 def _sidecar(

@@ -26,7 +26,7 @@ from producers.schema_routes import SchemaRoutes
 from producers.spool.failover import Failover
 from producers.spool.leftovers import warn_of_leftovers
 from producers.web import Web
-from schemas.foreign import writing_frame
+from schemas.by_settings import writing_frame
 
 log = structlog.get_logger()
 

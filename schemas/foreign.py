@@ -7,13 +7,13 @@ from typing import Any, Final
 
 import structlog
 
-from config.errors import Poison, SettingsError, StoppedForSafety
+from config.errors import Poison, RegistryUnavailable, SettingsError, StoppedForSafety
 from config.registry_section import SchemaRegistrySettings
 from schemas.codec import PREFIX, frame_of
 from schemas.compatibility import differences
 from schemas.event import EventType, Statistics
 from schemas.reader import Read, reader_of
-from schemas.registry import Registry, RegistryUnavailable
+from schemas.registry import Registry
 from schemas.validity import InvalidSchema, parse
 from schemas.versions import LATEST, PINNED_IDS, VERSIONS, plain
 

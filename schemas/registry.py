@@ -17,7 +17,7 @@ import httpx
 import msgspec
 import stamina
 
-from config.errors import SettingsError, Unavailable
+from config.errors import RegistryUnavailable, SettingsError
 from config.registry_section import SchemaRegistrySettings
 
 MEDIA_TYPE: Final = "application/vnd.schemaregistry.v1+json"
@@ -29,10 +29,6 @@ _IDS: Final = range(2**31)
 _SERVER_ERROR: Final = 500
 
 T = TypeVar("T")
-
-
-class RegistryUnavailable(Unavailable):
-    """The registry does not answer, or not as a registry does; nothing is decided by that."""
 
 
 class Registered(msgspec.Struct):

@@ -29,8 +29,8 @@ from producers.backfill.work import Work, work_through
 from producers.delivery import Context
 from producers.publish import Publisher
 from producers.sources import VENDORS
+from schemas.by_settings import writing_frame
 from schemas.codec import PREFIX
-from schemas.foreign import writing_frame
 
 log = structlog.get_logger()
 

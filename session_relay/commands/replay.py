@@ -11,8 +11,8 @@ from config.migrations.files import migrations
 from config.settings import load
 from consumers.pool import database_url
 from consumers.replay.order import Order
+from schemas.by_settings import foreign_schemas
 from schemas.event import EventType
-from schemas.foreign import foreign_schemas
 from session_relay.commands.replay_plan import Wanted
 from session_relay.commands.replay_rebuild import rebuild as rebuild_table
 from session_relay.commands.replay_topic import replay_to_topic

@@ -82,7 +82,7 @@ def test_one_letter_is_shown_in_hex_and_decoded(rig: SinkRig) -> None:
     event, item = (letter["id"] for letter in listed(rig))
     shown = run(rig, "show", event).stdout
     assert '"session_id": "night"' in shown
-    assert "00000000  00 71 3f b3 01" in shown
+    assert "00000000  00 71 3f b3 02" in shown
     assert told(rig, "show", event)["value"] == value.hex()
     relays = run(rig, "show", item).stdout
     assert '"a": 1' in relays

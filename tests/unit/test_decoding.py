@@ -5,12 +5,12 @@ from uuid import UUID
 import pytest
 from confluent_kafka import Message
 
+from config.errors import RegistryUnavailable
 from consumers.batch import Batch
 from consumers.decoding import Decoder
 from consumers.positions import Position
 from schemas.codec import encode, frame_of
 from schemas.reader import Read
-from schemas.registry import RegistryUnavailable
 from schemas.versions import LATEST, VERSIONS
 from tests.events import made
 

@@ -10,12 +10,12 @@ import fastavro
 import pytest
 from hypothesis import given, settings
 
-from config.errors import ExitCode, Poison, SettingsError, StoppedForSafety
+from config.errors import ExitCode, Poison, RegistryUnavailable, SettingsError, StoppedForSafety
 from config.registry_section import SchemaRegistrySettings
 from schemas.codec import PREFIX, decode, encode, frame_of
 from schemas.event import EventType, SessionEvent
 from schemas.foreign import ForeignSchemas, writing_frame
-from schemas.registry import Registry, RegistryUnavailable
+from schemas.registry import Registry
 from schemas.versions import LATEST, PINNED_IDS, VERSIONS, plain
 from tests.crafted import ADDED, EVENT, record_of
 from tests.fake_registry import FakeRegistry, said

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from config.errors import ExitCode, SettingsError
+from config.errors import ExitCode, RegistryUnavailable, SettingsError
 from config.registry_section import SchemaRegistrySettings
-from schemas.registry import Registered, Registry, RegistryUnavailable
+from schemas.registry import Registered, Registry
 from schemas.versions import VERSIONS
 from tests.certificates import issue
 from tests.fake_registry import (
