@@ -26,7 +26,7 @@ def own_topic(admin: AdminClient) -> str:
         NewTopic(f"{name}.dlq", 1, 1, config={"max.message.bytes": str(5 * 1024 * 1024)}),
     ]
     for made in admin.create_topics(wanted).values():
-        made.result(20)
+        made.result(60)
     return name
 
 
