@@ -26,10 +26,19 @@ REDRIVES: Final = "dlq-redrives"
 
 
 class DeadLetters:
-    """Publishes dead letters and waits for Kafka to acknowledge them; used by the writing thread alone."""
+    """Publishes dead letters and waits for Kafka to acknowledge them; used by the writing thread alone.
 
-    def __init__(self, producer: Producer, *, topic: str, origin_topic: str, clock: Clock) -> None:
-        self._producer, self._topic, self._origin_topic, self._clock = producer, topic, origin_topic, clock
+    Args:
+        options: librdkafka's, for a producer. There is one from the first dead letter on, and another after a
+            silence of Kafka's: the former may be silent for ever (librdkafka's issue 5430).
+        topic: Where dead letters go.
+        origin_topic: Where the records come from.
+        clock: For when it failed.
+    """
+
+    def __init__(self, options: Mapping[str, object], *, topic: str, origin_topic: str, clock: Clock) -> None:
+        self._options, self._topic, self._origin_topic, self._clock = options, topic, origin_topic, clock
+        self._producer: Producer | None = None
 
     def park(
         self, records: Sequence[Unstorable], topic_ids: Mapping[int, UUID], timeout_s: float = 10.0
@@ -46,12 +55,15 @@ class DeadLetters:
                 refused.append(error)
 
         with kafka_errors():
+            producer = self._producer = self._producer or Producer(dict(self._options))
             for record in records:
-                self._send(record, topic_ids[record.partition], delivered)
-            waiting = self._producer.flush(timeout_s)
+                self._send(producer, record, topic_ids[record.partition], delivered)
+            waiting = producer.flush(timeout_s)
             if refused:
                 raise KafkaException(refused[0])
         if waiting:
+            producer.purge()
+            self._producer = None
             raise KafkaUnavailable("dead letters are not safe yet: no acknowledgement in time")
         for record in records:
             log.warning(
@@ -62,10 +74,10 @@ class DeadLetters:
                 offset=record.offset,
             )
 
-    def _send(self, record: Unstorable, topic_id: UUID, delivered: Delivered) -> None:
+    def _send(self, producer: Producer, record: Unstorable, topic_id: UUID, delivered: Delivered) -> None:
         headers = [*foreign(record.headers), *self._about(record, topic_id)]
         try:
-            self._producer.produce(
+            producer.produce(
                 self._topic,
                 key=record.key,
                 value=record.value,

@@ -10,7 +10,6 @@ from threading import Event
 from typing import Any, Final
 
 import structlog
-from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from psycopg_pool import ConnectionPool
 
@@ -187,18 +186,16 @@ def _writer(
 ) -> Writer:
     topic, group = settings.kafka.events_topic, settings.sink.group_id
     timeouts = _timeouts(settings)
-    producer = Producer(
-        client_options(
-            settings.kafka,
-            **{"acks": "all", "enable.idempotence": True, "message.max.bytes": MAX_MESSAGE_BYTES},
-        )
+    producing = client_options(
+        settings.kafka,
+        **{"acks": "all", "enable.idempotence": True, "message.max.bytes": MAX_MESSAGE_BYTES},
     )
     return Writer(
         apply=Apply(
             write=Write(pool, Offsets(topic, group), timeouts),
             isolate=Isolate(pool, timeouts),
             dead_letters=DeadLetters(
-                producer, topic=settings.kafka.dead_letters_topic, origin_topic=topic, clock=clock
+                producing, topic=settings.kafka.dead_letters_topic, origin_topic=topic, clock=clock
             ),
             storm=Storm(settings.sink.storm_window, accept_poison),
             pace=Pace(settings.sink.batch_rows),

@@ -8,8 +8,8 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Callable, Sequence
-from logging import getLogger
-from typing import Any, Final, NamedTuple, Protocol
+from threading import Thread
+from typing import Final, NamedTuple, Protocol
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -17,22 +17,20 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from config import metrics
 from config.clock import Clock
 from config.health import Dependency
-from config.kafka import client_options
 from config.sections import KafkaSettings
-from producers import kafka_errors
+from producers import kafka_errors, options
 from producers.delivery import NotAcknowledged, Refusal, TooLarge, Whereabouts
 
 log = structlog.get_logger()
 
 _POLL_S: Final = 0.001
 _IDLE_POLL_S: Final = 0.25
-MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024 - 16 * 1024
-"""Just below the topic's 4 MiB: a batch has a frame around its records, which counts too.
+SILENT_DEADLINES: Final = 4
+"""Deadlines after which a producer that still does not bring its records over is replaced.
 
-librdkafka takes no larger record, and batches no more than this, or `batch.size` if that is less, unless a
-record is alone. So a batch is never too large for such a topic, and no record is refused for its neighbour.
+40 s by default, when librdkafka itself has given a request up (30 s). One that heard of a partition without a
+leader may never send to it again, whatever Kafka says later (librdkafka's issue 5430).
 """
-_BUFFER_KIB: Final = 64 * 1024
 
 
 class Publishing(Protocol):
@@ -93,7 +91,7 @@ class Pending:
 
 
 class Publisher:
-    """One idempotent producer, for one event loop.
+    """An idempotent producer, for one event loop; another takes its place after trouble.
 
     Args:
         kafka: Where, and with which options.
@@ -122,9 +120,13 @@ class Publisher:
         self._told = ""
         self._pending: deque[Pending] = deque()
         self._loop = asyncio.get_running_loop()
-        self._producer = Producer(
-            _options(kafka, 0 if patient else deadline_s, self._on_error, self._on_statistics)
+        self._options = options.direct(
+            kafka, None if patient else deadline_s, self._on_error, self._on_statistics
         )
+        self._producer = Producer(self._options)
+        self._renew_s = self._loop.time() + SILENT_DEADLINES * deadline_s
+        self._former: list[Producer] = []
+        """Polled until they hold nothing any more."""
         self._timer = self._loop.call_soon(self._poll)
 
     async def publish(self, records: Sequence[Record]) -> Whereabouts:
@@ -172,6 +174,7 @@ class Publisher:
         waiting = [pending for pending in self._pending if not pending.future.done()]
         self._pending.clear()
         self._producer.purge()
+        self._renew()
         return waiting
 
     def reaches(self, topic: str, timeout_s: float) -> bool:
@@ -208,14 +211,27 @@ class Publisher:
             How many records were left behind: none of them was acknowledged.
         """
         self._timer.cancel()
-        left = self._producer.flush(max(0.0, timeout_s))
+        left = self._producer.flush(max(0.0, timeout_s)) + sum(former.flush(0) for former in self._former)
         self._producer.purge()
         self._producer.flush(0)
         return left
 
+    def _renew(self) -> None:
+        self._former.append(self._producer)
+        self._producer = Producer(self._options)
+        self._renew_s = self._loop.time() + SILENT_DEADLINES * self._deadline_s
+
+    def _poll_former(self) -> None:
+        done = [former for former in self._former if _is_done(former)]
+        self._former = [former for former in self._former if former not in done]
+        if done:  # the last reference to a producer waits for its threads: let it go in one of our own
+            Thread(target=done.clear, name="ending-producers", daemon=True).start()
+
     def _poll(self) -> None:
         try:
             self._producer.poll(0)
+            if self._former:
+                self._poll_former()
             self._settle()
         finally:  # whatever a callback of ours raises, the next report must be heard
             delay_s = _POLL_S if self._pending else _IDLE_POLL_S
@@ -233,6 +249,8 @@ class Publisher:
             if not pending.future.done():
                 self._note_failure("no acknowledgement within the deadline")
                 pending.end(NotAcknowledged("deadline"))
+                if now_s >= self._renew_s:
+                    self._renew()
             elif not pending.future.cancelled() and pending.future.result() == "queued":
                 acknowledged = True
         if acknowledged:
@@ -270,29 +288,6 @@ class Publisher:
             self._dependency.failed("no broker is connected")
 
 
-def _options(
-    kafka: KafkaSettings,
-    deadline_s: float,
-    on_error: Callable[[KafkaError], None],
-    on_statistics: Callable[[str], None],
-) -> dict[str, Any]:
-    soft = {  # an operator may know better
-        "queue.buffering.max.kbytes": _BUFFER_KIB,
-        "reconnect.backoff.max.ms": 1_000,  # a broker that is back is found within about a second
-        "linger.ms": 1,  # 1.6 times the rate of the default 5; 0 batches nothing and is slower
-        "statistics.interval.ms": 1_000,
-    }
-    ours = client_options(
-        kafka,
-        **{
-            "acks": "all",
-            "enable.idempotence": True,
-            "partitioner": "murmur2_random",  # what Java clients use
-            "delivery.timeout.ms": max(2, int(deadline_s * 1_000)) if deadline_s else 0,  # 0: no end
-            "message.max.bytes": MAX_MESSAGE_BYTES,
-            "error_cb": on_error,
-            "stats_cb": on_statistics,
-            "logger": getLogger("librdkafka"),
-        },
-    )
-    return soft | ours
+def _is_done(former: Producer) -> bool:
+    former.poll(0)
+    return not len(former)

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from confluent_kafka import Producer
 from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
@@ -36,7 +35,7 @@ class Applying:
             write=Write(pool, Offsets("topic", "group"), timeouts),
             isolate=Isolate(pool, timeouts),
             dead_letters=DeadLetters(
-                Producer({"bootstrap.servers": kafka}),
+                {"bootstrap.servers": kafka},
                 topic=f"{topic}.dlq",
                 origin_topic=topic,
                 clock=SystemClock(),

@@ -28,6 +28,9 @@ class Drain:
         publisher: Brings rows to Kafka.
         reaches_kafka: Whether the relay's own way to Kafka works, within a number of seconds.
         quick_s: A batch that Kafka acknowledges within that time shows that it is well.
+        silent_s: After so long without any acknowledgement a batch begins anew, with a new producer: one that
+            heard of a partition without a leader may never send to it again, whatever Kafka says later
+            (librdkafka's issue 5430).
         on_progress: Called in this thread after each batch, and now and then while there is nothing to
             drain: whether Kafka has shown itself well.
     """
@@ -39,6 +42,7 @@ class Drain:
         *,
         reaches_kafka: Callable[[float], bool],
         quick_s: float,
+        silent_s: float,
         on_progress: Callable[[bool], None],
         stop: Event,
     ) -> None:
@@ -47,6 +51,7 @@ class Drain:
         self.oldest_us: int | None = None
         self._writer, self._publisher = writer, publisher
         self._reaches_kafka, self._quick_s, self._on_progress = reaches_kafka, quick_s, on_progress
+        self._silent_s, self._told_silence = silent_s, False
         self._stop = stop
         self._wake = Event()
         self._watched = False
@@ -101,12 +106,15 @@ class Drain:
         self.oldest_us = rows[0].spooled_at_us
         started_s = time.monotonic()
         try:
-            refused = self._publisher.publish([row.record for row in rows])
+            refused = self._publisher.publish([row.record for row in rows], self._silent_s)
         except Unavailable as error:
             if not self._stop.is_set():
-                log.warning("spool_drain_interrupted", error=str(error))
+                if not self._told_silence:  # an outage repeats it
+                    log.warning("spool_drain_interrupted", error=str(error))
+                self._told_silence = True
                 self._stop.wait(_AGAIN_S)
             return
+        self._told_silence = False
         if refused:
             log.error("events_set_aside", events=len(refused), reasons=sorted(set(refused.values())))
         self.through = rows[-1].id

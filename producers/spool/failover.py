@@ -21,7 +21,8 @@ from config.health import Dependency
 from config.settings import Settings
 from producers.delivery import NotAcknowledged, Refusal, TooLarge, Whereabouts
 from producers.kafka_errors import SHUT_TO_DEAD_LETTERS
-from producers.publish import MAX_MESSAGE_BYTES, Pending, Publisher, Record
+from producers.options import MAX_MESSAGE_BYTES
+from producers.publish import SILENT_DEADLINES, Pending, Publisher, Record
 from producers.spool.drain import Drain
 from producers.spool.file import size_bytes
 from producers.spool.leftovers import warn_of_leftovers
@@ -85,6 +86,7 @@ class Failover:
             OrderedPublisher(settings.kafka, stop),
             reaches_kafka=lambda within_s: publisher.reaches(settings.kafka.events_topic, within_s),
             quick_s=relay.spool_after_s / 2,
+            silent_s=SILENT_DEADLINES * relay.deadline_s,
             on_progress=failover.on_progress,
             stop=stop,
         )

@@ -9,17 +9,16 @@ topic is missing it steps aside, and no event waits for it.
 
 import time
 from collections.abc import Sequence
-from logging import getLogger
 from threading import Event
 from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from config.errors import Unavailable
-from config.kafka import client_options
 from config.sections import KafkaSettings
+from producers import options
 from producers.kafka_errors import REFUSED_FOR_GOOD, TOPIC_SHUT
-from producers.publish import MAX_MESSAGE_BYTES, Record
+from producers.publish import Record
 
 _LOOK_S: Final = 0.1
 _SHUT_S: Final = 60.0
@@ -35,7 +34,7 @@ class OrderedPublisher:
     """
 
     def __init__(self, kafka: KafkaSettings, stop: Event) -> None:
-        self._options, self._stop = _options(kafka), stop
+        self._options, self._stop = options.ordered(kafka), stop
         self._producer: Producer | None = None
         self._errors: list[KafkaError] = []
         self._shut: dict[str, tuple[str, float]] = {}
@@ -147,23 +146,3 @@ class OrderedPublisher:
         self._errors.append(error)
         if key is None and error.code() in TOPIC_SHUT:
             self._shut[topic] = error.name(), time.monotonic() + _SHUT_S
-
-
-def _options(kafka: KafkaSettings) -> dict[str, object]:
-    soft = {
-        "reconnect.backoff.max.ms": 1_000,
-        "queue.buffering.max.kbytes": 64 * 1024,
-        "topic.metadata.propagation.max.ms": 5_000,  # a new topic's name is known everywhere long before
-    }
-    return soft | client_options(
-        kafka,
-        **{
-            "acks": "all",
-            "enable.idempotence": True,
-            "partitioner": "murmur2_random",  # as the relay's other producer: a key has one partition
-            "delivery.timeout.ms": 0,  # no end: a record that timed out alone would be overtaken
-            "delivery.report.only.error": True,  # a call for each success would cost as much as sending it
-            "message.max.bytes": MAX_MESSAGE_BYTES,
-            "logger": getLogger("librdkafka"),
-        },
-    )

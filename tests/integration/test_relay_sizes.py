@@ -14,7 +14,8 @@ from config.embedded.services import EmbeddedServices
 from config.health import Dependency
 from config.sections import KafkaSettings
 from producers.delivery import TooLarge
-from producers.publish import MAX_MESSAGE_BYTES, Publisher, Record
+from producers.options import MAX_MESSAGE_BYTES
+from producers.publish import Publisher, Record
 
 pytestmark = pytest.mark.integration
 OURS, KAFKAS = 4 * 1024 * 1024, 1_048_588

@@ -28,7 +28,7 @@ def test_a_killed_relay_leaves_its_spool_to_the_next(
             eventually(lambda: senders.count(202) > 500)
             relay.process.kill()
             eventually(lambda: senders.broken == 8)
-        with RelayProcess.running(tmp_path, kafka, topic, RELAY__SPOOL_AFTER_S="1") as relay:
+        with RelayProcess.running(tmp_path, kafka, topic, RELAY__SPOOL_AFTER_S="0.2") as relay:
             relay.told("relay_turned_to_spool", reason="left_from_before")
             with senders.sending(relay):
                 spooled = senders.count(202)

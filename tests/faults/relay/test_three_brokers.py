@@ -20,8 +20,8 @@ from tests.spool_load import Senders, check_promise
 
 pytestmark = pytest.mark.faults
 Away = Callable[[EmbeddedServices, str], AbstractContextManager[None]]
-LANES = 4
-"""Users, each with a sender; few, as three brokers leave little of a small machine."""
+LANES = 16
+"""So many users that each broker leads the partition of one."""
 DEADLINE_S = 10.0
 """Of any answer; far more than each is promised, as the machine may be busy."""
 
@@ -84,8 +84,8 @@ def test_one_of_three_away_under_load(
     settings = {
         "KAFKA__DEAD_LETTERS_TOPIC": kafka.dead_letters_topic,
         "RELAY__SPOOL": spool,
-        "RELAY__SPOOL_AFTER_S": "2",
-        "RELAY__DEADLINE_S": "4",
+        "RELAY__SPOOL_AFTER_S": "1",
+        "RELAY__DEADLINE_S": "3",
     }
     refused = 202 if spool == "true" else 503
 
@@ -98,7 +98,7 @@ def test_one_of_three_away_under_load(
             eventually(well)
             with away(cluster, name):
                 eventually(lambda: senders.count(refused) > 0)
-                eventually(well, within_s=120)  # with the two that are left
+                eventually(well, within_s=60)  # with the two that are left
             before = senders.count(200)
             eventually(lambda: senders.count(200) > before + 200)
         eventually(lambda: relay.metrics()["relay_spool_events"] == 0)
