@@ -169,8 +169,8 @@ class RelaySettings(Section):
     keep_raw: bool = Field(default=True, description="Whether an event carries the bytes that it came in.")
     deadline_s: Positive = Field(
         default=10,
-        description="Seconds for Kafka to acknowledge before the answer is 503, where the spool is off. After four"
-        " of them without a sign of Kafka the relay takes a new connection.",
+        description="Seconds for Kafka to acknowledge before the answer is 503, where the spool is off. After"
+        " four of them without a sign of Kafka the relay takes a new connection.",
     )
     spool: bool = Field(
         default=True, description="Whether events go to a file on this disk while Kafka is away."

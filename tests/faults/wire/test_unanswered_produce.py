@@ -1,8 +1,8 @@
 """A producer of the relay's that waits for an answer which never comes is replaced by one that gets its own.
 
 Method: a proxy swallows what is produced, then lets everything through again without breaking a connection.
-librdkafka itself sends a request again after 30 s, which stands for a producer that never does: one that heard of
-a partition without a leader may keep its records for ever (librdkafka's issue 5430).
+librdkafka itself sends a request again after 30 s, which stands for a producer that never does: one that
+heard of a partition without a leader may keep its records for ever (librdkafka's issue 5430).
 """
 
 from pathlib import Path
@@ -48,8 +48,8 @@ def test_the_spool_is_drained_by_a_new_producer(
         eventually(lambda: len(producers_of(relay)) == 1)  # the drain's and all former ones are gone
         assert not first & producers_of(relay)  # senders have a new one too
         assert relay.stop() == 0
-    first = dict.fromkeys(decode(record.value() or b"").sequence for record in records(kafka, topic))
-    assert list(first) == [0, 1, 2, 3]
+    told = dict.fromkeys(decode(record.value() or b"").sequence for record in records(kafka, topic))
+    assert list(told) == [0, 1, 2, 3]
 
 
 @pytest.mark.timeout(120)
@@ -78,6 +78,6 @@ def test_without_a_spool_the_producer_is_replaced_too(
 
 
 def producers_of(relay: RelayProcess) -> set[str]:
-    """librdkafka's clients in this process, each by the thread that it has of its own."""
+    """The clients of librdkafka in this process, each by the thread that it has of its own."""
     threads = Path(f"/proc/{relay.process.pid}/task").iterdir()
     return {thread.name for thread in threads if (thread / "comm").read_text() == "rdk:main\n"}
