@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from config.errors import Poison, StoppedForSafety
+from schemas.checks import check_of
 from schemas.event import RANK, STAGE_BYTES, EventType, SessionEvent, Statistics
 from schemas.reader import Read
 from schemas.versions import BY_SCHEMA_ID, LATEST, PINNED_IDS
@@ -24,6 +25,7 @@ FRAME_SIZE: Final = _FRAME.size
 PREFIX: Final = _FRAME.pack(_MAGIC, LATEST.schema_id)
 """The frame of a record of the newest schema, under its pinned id."""
 _write: Final = writer_of(LATEST.parsed)
+_fits: Final = check_of(SessionEvent)
 _SESSIONLESS: Final = frozenset(EventType) - frozenset(RANK)
 
 REASONS: Final = ("not_framed", "unknown_schema", "undecodable", "invalid")
@@ -56,7 +58,9 @@ def encode(event: SessionEvent, frame: bytes = PREFIX) -> bytes:
     Raises:
         InvalidEvent: A field's type or range is wrong; nothing is coerced.
     """
-    return frame + _write(_checked(_plain(event)))
+    if _fits(event) and not _beyond_types(event):
+        return frame + _write(event)
+    return frame + _write(_checked(_plain(event)))  # which says what is wrong with it
 
 
 def decode(value: bytes | None, foreign: Callable[[int], Read] | None = None) -> SessionEvent:

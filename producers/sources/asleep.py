@@ -52,9 +52,8 @@ def normalise(body: bytes, context: Context) -> list[SessionEvent]:
         NotJson: The body is no JSON.
         InvalidDelivery: It is no event of Asleep's.
     """
-    told = read_object(body)
-    event = plain_inference(told, body, context, NORMALISER)
-    return [_by_facts(told, body, context) if event is None else event]
+    event = plain_inference(body, context, NORMALISER)
+    return [_by_facts(read_object(body), body, context) if event is None else event]
 
 
 def _by_facts(told: dict[str, Any], body: bytes, context: Context) -> SessionEvent:

@@ -21,9 +21,9 @@ _Moment = Annotated[datetime, Meta(tz=True)]
 _to_json = msgspec.json.Encoder().encode
 _STATISTICS: Final = get_type_hints(Statistics, include_extras=True)
 
-
-_STAGE_DIGITS: Final = b"0123-"
-_STAGE_OF_DIGIT: Final = bytes.maketrans(_STAGE_DIGITS, bytes([0, 1, 2, 3, EPOCH_NONE]))
+STAGE_DIGITS: Final = b"0123-"
+"""Stages as each is written in JSON, where - stands for -1: one character an epoch."""
+STAGE_OF_DIGIT: Final = bytes.maketrans(STAGE_DIGITS, bytes([0, 1, 2, 3, EPOCH_NONE]))
 
 
 class Facts:
@@ -166,9 +166,9 @@ def as_stages(value: object) -> bytes | None:
     # every number, and what is no stage, 1.0 and true included, falls out of step or is no digit
     told = _to_json(value)[1:-1].replace(b"-1", b"-")
     stages = told[::2]
-    if told[1::2] != b"," * (len(told) // 2) or stages.translate(None, _STAGE_DIGITS):
+    if told[1::2] != b"," * (len(told) // 2) or stages.translate(None, STAGE_DIGITS):
         return None
-    return stages.translate(_STAGE_OF_DIGIT)
+    return stages.translate(STAGE_OF_DIGIT)
 
 
 def as_statistic(name: str, value: object) -> float | None:
