@@ -63,7 +63,7 @@ def headers_of(message: Message) -> Headers:
     list that ends the interpreter (confluent-kafka 2.15.1).
     """
     try:
-        return list(message.headers() or [])  # type: ignore[arg-type]  # it hands out bytes
+        return message.headers() or []  # type: ignore[return-value]  # it hands out a new list, with bytes
     except SystemError:
         return []
 

@@ -1,16 +1,18 @@
 """A topic and a database that belong to one test, or one round, alone."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import psycopg
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from config.migrations.apply import migrate
+from tests.eventually import eventually
 
 PARTITIONS = 3
 QUIET = {"log_level": 0}
@@ -25,9 +27,17 @@ def own_topic(admin: AdminClient) -> str:
         NewTopic(name, PARTITIONS, 1, config={"max.message.bytes": str(4 * 1024 * 1024)}),
         NewTopic(f"{name}.dlq", 1, 1, config={"max.message.bytes": str(5 * 1024 * 1024)}),
     ]
-    for made in admin.create_topics(wanted).values():
-        made.result(60)
+    eventually(lambda: _are_made(admin, wanted), within_s=60, every_s=0.2)
     return name
+
+
+def _are_made(admin: AdminClient, wanted: Sequence[NewTopic]) -> bool:
+    """Whether they are there now; not while no broker counts as alive, as after a test that froze it."""
+    errors = [made.exception(60) for made in admin.create_topics(list(wanted)).values()]
+    told = {error.args[0].name() for error in errors if isinstance(error, KafkaException)}
+    if unknown := told - {"TOPIC_ALREADY_EXISTS", "INVALID_REPLICATION_FACTOR"}:
+        raise AssertionError(f"no topic: {sorted(unknown)}")
+    return "INVALID_REPLICATION_FACTOR" not in told
 
 
 def migrated_template(url: str, name: str = _TEMPLATE) -> str:

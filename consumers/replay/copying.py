@@ -5,7 +5,7 @@ the same event ids.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, Message, Producer
@@ -54,6 +54,7 @@ class Copying:
             raise ValueError("a copy needs a topic")
         self._target, self._order, self._rate = order.target, order, rate
         self._patience_s, self._foreign = patience_s, foreign
+        self._whole = order.user is order.source is order.type is None
         self._errors: list[KafkaError] = []
         own: dict[str, Any] = {
             "acks": "all",
@@ -82,8 +83,7 @@ class Copying:
         begun_s = noted_s = time.monotonic()
         done = 0
         while records := reading.read(most):
-            for _, _, _, message in records:
-                self._take(message)
+            self._send([message for *_, message in records if self._whole or self._wanted(message)])
             self._producer.poll(0)
             self._check()
             done += len(records)
@@ -96,24 +96,20 @@ class Copying:
         self._settle(reading, note)
         return self._figures
 
-    def _take(self, message: Message) -> None:
-        if not self._wanted(message):
-            return
-        kind, timestamp_ms = message.timestamp()
-        while True:
-            try:
-                self._producer.produce(
-                    self._target,
-                    message.value(),
-                    message.key(),
-                    headers=headers_of(message),  # type: ignore[arg-type]  # a list is invariant
-                    timestamp=timestamp_ms if kind else 0,
-                )
-                break
-            except BufferError:  # full: librdkafka sends while we wait
-                self._producer.poll(0.1)
-                self._check()
-        self._figures["sent"] += 1
+    def _send(self, messages: Sequence[Message]) -> None:
+        produce, target = self._producer.produce, self._target
+        for message in messages:
+            kind, timestamp_ms = message.timestamp()
+            told = message.value(), message.key()
+            headers: Any = headers_of(message)  # a list is invariant
+            while True:
+                try:
+                    produce(target, *told, headers=headers, timestamp=timestamp_ms if kind else 0)
+                    break
+                except BufferError:  # full: librdkafka sends while we wait
+                    self._producer.poll(0.1)
+                    self._check()
+        self._figures["sent"] += len(messages)
 
     def _wanted(self, message: Message) -> bool:
         order = self._order

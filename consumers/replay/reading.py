@@ -84,12 +84,14 @@ class Reading:
         nexts, ends = self.next, self.ends
         while self._left and not records:
             self._seek()
-            messages = self._kafka.consume(most, 0.2)
-            for message in messages:
+            heard = False
+            for message in self._kafka.consume(most, 0.2):
                 partition, offset = message.partition(), message.offset()
                 if partition is None or offset is None or message.error() is not None:
                     self._on_error(message)
-                elif offset == nexts[partition] < ends[partition] and not self._unsought:  # as nearly always
+                    continue
+                heard = True
+                if offset == nexts[partition] < ends[partition] and not self._unsought:  # as nearly always
                     nexts[partition] = offset + 1
                     records.append((partition, offset, offset, message))
                 elif self._is_next(partition, offset):
@@ -97,7 +99,7 @@ class Reading:
                         records.append((partition, nexts[partition], offset, message))
                     nexts[partition] = min(offset + 1, ends[partition])
             self._end()
-            if any(message.error() is None for message in messages):
+            if heard:
                 until_s = time.monotonic() + self._patience_s
             elif time.monotonic() > until_s:
                 raise KafkaUnavailable(f"Kafka has been silent for {self._patience_s:g} s")
