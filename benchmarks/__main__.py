@@ -5,13 +5,14 @@ import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from benchmarks import results, wrk
+from benchmarks.conditions import measure_conditions
 from benchmarks.figures import below_floor
 from benchmarks.rebuild_rounds import measure_rebuild
 from benchmarks.relay_rounds import measure_relay
@@ -21,6 +22,7 @@ from benchmarks.spool_rounds import measure_spool
 from benchmarks.stand import Stand
 from config.errors import ExitCode, RelayError, SettingsError
 
+_LATENCY_S: Final = 20
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
 
 
@@ -31,6 +33,7 @@ class Part(StrEnum):
     RELAY = "relay"
     SPOOL = "spool"
     REBUILD = "rebuild"
+    CONDITIONS = "conditions"
 
 
 @app.command(
@@ -58,14 +61,16 @@ def command(  # noqa: PLR0913 - each is one option of the command
     The sink runs from the start of its process to the last row of a topic that was filled beforehand; its
     limit is the same rows, COPY and upsert from memory on one connection. The relay takes signed webhooks
     from wrk on 64 connections; its limit is its own listener answering 204 at once. The spool is the same
-    relay with Kafka frozen, and how fast it drains afterwards. A rebuild is compared with the sink on the
-    same topic, a replay to a topic with a bare loop of consume and produce. What is compared takes turns.
+    relay with Kafka frozen, and how fast it drains afterwards. The conditions are the sink with two
+    processes, updates, repeats, other batches, a large table, and how long an event takes to its COMMIT.
+    A rebuild is compared with the sink on the same topic, a replay to a topic with a bare loop of consume
+    and produce. What is compared takes turns.
     Services, data and processes are the benchmark's own and are gone at the end. Keep the machine idle:
     everything shares it.
     """
     if rounds % 2 == 0:
         raise SettingsError("--rounds must be odd, so that the median is one of them")
-    if only not in {Part.SINK, Part.REBUILD}:
+    if only not in {Part.SINK, Part.REBUILD, Part.CONDITIONS}:
         wrk.program()  # told before anything is started
     console = Console(stderr=as_json or markdown, highlight=False)
     told = _measured(rounds, only, (events, night_events), console)
@@ -96,6 +101,15 @@ def _measured(rounds: int, only: Part | None, counts: tuple[int, int], console: 
         if only in {None, Part.SPOOL}:
             told["spool"] = measure_spool(stand, console, rounds=rounds)
             invalid += told["spool"].pop("invalid")
+        if only in {None, Part.CONDITIONS}:
+            told["conditions"] = measure_conditions(
+                stand,
+                console,
+                rounds=rounds,
+                count=counts[0] // 2,
+                table_rows=10 * counts[0],
+                seconds=_LATENCY_S,
+            )
         if only in {None, Part.REBUILD}:
             told |= measure_rebuild(stand, console, rounds=rounds, count=counts[0])
         around = results.around(stand.versions, rounds, load_before)

@@ -16,6 +16,13 @@ from benchmarks.figures import CEILINGS, FLOORS
 
 FILE: Final = Path(__file__).with_name("results.json")
 _LIBRARIES: Final = ("confluent-kafka", "fastavro", "granian", "msgspec", "psycopg", "uvloop")
+_CONDITIONS: Final = {
+    "two_processes": "two processes",
+    "half_updates": "every second event an update",
+    "tenth_repeated": "every tenth event twice",
+    "batch_1000": "batches of 1,000",
+    "batch_20000": "batches of 20,000",
+}
 Row = tuple[str, str, str, str, str]
 HEAD: Final[Row] = ("what, a second", "measured", "its limit", "ratio", "aim")
 
@@ -59,6 +66,8 @@ def rows(results: Mapping[str, Any]) -> Iterator[Row]:
         )
         name = f"sink, whole nights ({night['events']:,})"
         yield _row(name, night["rate"], night["limit_rate"], sink, "sink.ratio_night")
+    if conditions := results.get("conditions"):
+        yield from _condition_rows(conditions)
     if relay := results.get("relay"):
         yield _row("relay, signed webhooks", relay["rate"], relay["limit"]["rate"], relay, "relay.ratio")
         yield ("… latency, p50 / p99", _latency(relay), _latency(relay["limit"]), "", "")
@@ -78,6 +87,28 @@ def rows(results: Mapping[str, Any]) -> Iterator[Row]:
         yield _row(name, rebuild["rate"], rebuild["sink_rate"], rebuild, "rebuild.ratio")
     if replay := results.get("replay"):
         yield _row("replay to a topic", replay["rate"], replay["limit_rate"], replay, "replay.ratio")
+
+
+def _condition_rows(conditions: Mapping[str, Any]) -> Iterator[Row]:
+    """Each against one process that writes new sessions into an empty table."""
+    base = conditions["one"]["rate"]
+    for name, what in _CONDITIONS.items():
+        rate = conditions[name]["rate"]
+        share = f"{rate['median'] / base['median']:.2f}"
+        yield (f"sink, {what} ({conditions['events']:,})", _rate(rate), _rate(base), share, "")
+    large, latency = conditions["large_table"], conditions["latency"]
+    what, share = f"sink, {large['rows_before']:,} other rows in the table", large["rate"] / base["median"]
+    yield (what, f"{large['rate']:,.0f}", _rate(base), f"{share:.2f}", "")
+    two, one = (conditions[name]["cpu_s_per_100k"]["median"] for name in ("two_processes", "one"))
+    yield (
+        "… CPU seconds for 100,000 events, two processes and one",
+        f"{two:g}",
+        f"{one:g}",
+        f"{two / one:.2f}",
+        "",
+    )
+    told = f"{latency['p50_ms']:g} / {latency['p99_ms']:g} ms"
+    yield ("acknowledged to COMMIT at 100 a second, p50 / p99", told, "", "", "")
 
 
 def as_table(results: Mapping[str, Any]) -> Table:

@@ -1,6 +1,8 @@
-"""The sink's process from its start to the last row of a topic that was filled beforehand."""
+"""The sink's processes from their start to the last row of a topic that was filled beforehand."""
 
 import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any, Final, NamedTuple
 
 import psycopg
@@ -43,38 +45,78 @@ class SinkRun(NamedTuple):
         }
 
 
-def run_sink(stand: Stand, place: Place, count: int, group: str) -> SinkRun:
-    """Start a sink in a new group on empty tables, wait for the last row, check them, end it.
+class Stored(NamedTuple):
+    """What a run leaves in the table."""
+
+    share: float
+    """Of the events, those that are written: all but the repeats."""
+    before: int = 0
+    """Rows of other sessions that were there before."""
+
+
+WHOLE: Final = Stored(1.0)
+
+
+def run_sink(
+    stand: Stand,
+    place: Place,
+    count: int,
+    group: str,
+    *,
+    processes: int = 1,
+    stored: Stored = WHOLE,
+    settings: Mapping[str, str] | None = None,
+) -> SinkRun:
+    """Start sinks in a new group, wait for the last row, check the tables, end them.
+
+    Args:
+        stand: Where.
+        place: The topic, and tables without these sessions, or with older states of them.
+        count: Events of the topic.
+        group: Of which nobody was a member yet.
+        processes: How many sinks; CPU and memory are of all.
+        stored: What the tables hold afterwards.
+        settings: Of the sinks.
 
     Raises:
         RelayError: The tables do not hold each of the `count` events exactly once.
         Unavailable: Nothing moved for a minute.
     """
-    with psycopg.connect(place.database_url, autocommit=True) as connection:
+    with psycopg.connect(place.database_url, autocommit=True) as connection, ExitStack() as stack:
         begun_s = time.perf_counter()
-        with stand.role("sink", place, SINK__GROUP_ID=group) as role:
-            usage = Usage(role.pid)
-            first_s, first_rows = _wait(connection, role, 1, begun_s)
-            last_s, _ = _wait(connection, role, count, begun_s)
-            run = SinkRun(count, last_s, first_s, first_rows, usage.cpu_s(), usage.peak_mib())
-            stored = connection.execute(_STORED).fetchone()
-            if stored != (count, count, count):
-                raise RelayError(
-                    f"Rows, written and applied are {stored}, not {count} each; see the sink's log."
-                )
-    return run
+        roles = [
+            stack.enter_context(stand.role("sink", place, SINK__GROUP_ID=group, **(settings or {})))
+            for _ in range(processes)
+        ]
+        usages = [Usage(role.pid) for role in roles]
+        first_s, first_rows = _wait(connection, roles, 1, begun_s)
+        last_s, _ = _wait(connection, roles, count, begun_s)
+        cpu_s, peak_mib = sum(one.cpu_s() for one in usages), sum(one.peak_mib() for one in usages)
+        written = round(count * stored.share)
+        found = connection.execute(_STORED).fetchone()
+        if found != (expected := (stored.before + written, written, count)):
+            raise RelayError(f"Rows, written and applied are {found}, not {expected}; see the sink's log.")
+    return SinkRun(count, last_s, first_s, first_rows, cpu_s, peak_mib)
 
 
-def _wait(connection: psycopg.Connection[Any], role: Role, rows: int, begun_s: float) -> tuple[float, int]:
+def applied_by_now(connection: psycopg.Connection[Any]) -> int:
+    """How many records the table has accounted for by now."""
+    row = connection.execute(_APPLIED).fetchone()
+    return row[0] if row else 0
+
+
+def _wait(
+    connection: psycopg.Connection[Any], roles: Sequence[Role], rows: int, begun_s: float
+) -> tuple[float, int]:
     """Wait until so many records are applied; when that was seen, and how many they were then."""
     before, moved_s = 0, time.perf_counter()
     while True:
-        row = connection.execute(_APPLIED).fetchone()
+        applied = applied_by_now(connection)
         now_s = time.perf_counter()
-        applied = row[0] if row else 0
         if applied >= rows:
             return now_s - begun_s, applied
-        role.check()
+        for role in roles:
+            role.check()
         if applied != before:
             before, moved_s = applied, now_s
         elif now_s - moved_s > _STALLED_S:

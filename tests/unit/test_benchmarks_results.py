@@ -82,3 +82,20 @@ def test_an_outage_under_load_is_two_rows() -> None:
     rows = {row[0]: row[1] for row in results.rows({"spool": spool})}
     assert rows["… at half the load, after 10 s away: seconds until it is empty"] == "2.4 (2.4 to 2.4)"
     assert rows["… latency while away, p99 / the first's longest"] == "14.5 / 2030 ms"
+
+
+def test_conditions_are_told_against_the_ordinary_one() -> None:
+    names = ("one", "two_processes", "half_updates", "tenth_repeated", "batch_1000", "batch_20000")
+    runs = {name: {"rate": {"median": 40_000, "min": 1, "max": 50_000}} for name in names}
+    cpu = {name: {"cpu_s_per_100k": {"median": 1.5 if name == "two_processes" else 1.0}} for name in names}
+    told: dict[str, Any] = {name: runs[name] | cpu[name] for name in names} | {
+        "events": 250_000,
+        "large_table": {"rows_before": 5_000_000, "rate": 30_000.4},
+        "latency": {"p50_ms": 12.5, "p99_ms": 31.0},
+    }
+    told["half_updates"]["rate"]["median"] = 20_000
+    rows = {row[0]: row[1:] for row in results.rows({"conditions": told})}
+    assert rows["sink, every second event an update (250,000)"][2] == "0.50"
+    assert rows["sink, 5,000,000 other rows in the table"][::2] == ("30,000", "0.75")
+    assert rows["… CPU seconds for 100,000 events, two processes and one"][:3] == ("1.5", "1", "1.50")
+    assert rows["acknowledged to COMMIT at 100 a second, p50 / p99"][0] == "12.5 / 31 ms"
