@@ -29,6 +29,7 @@ from schemas.headers import continue_trace
 _REPEATED: Final = 10
 """One event in so many comes twice."""
 _BATCHES: Final = (1_000, 20_000)
+_STAGES: Final = ("decode", "copy", "apply", "commit")
 _A_SECOND: Final = 100
 _ACKNOWLEDGED_S: Final = 30.0
 _groups = numbers(1)
@@ -97,7 +98,10 @@ class Conditions:
         run = run_sink(
             self.stand, place, self.count, group, processes=processes, stored=stored, settings=settings
         )
-        return run.figures() | {"cpu_s_per_100k": run.cpu_s / run.rows * 100_000}
+        each = {"cpu_s": run.cpu_s} | {f"{stage}_s": run.stages_s.get(stage, 0.0) for stage in _STAGES}
+        return run.figures() | {
+            f"{name}_per_100k": value / run.rows * 100_000 for name, value in each.items()
+        }
 
 
 def measure_conditions(

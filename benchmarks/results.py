@@ -107,6 +107,19 @@ def _condition_rows(conditions: Mapping[str, Any]) -> Iterator[Row]:
         f"{two / one:.2f}",
         "",
     )
+    spent = {
+        name: conditions["one"][f"{name}_s_per_100k"]["median"]
+        for name in ("decode", "copy", "apply", "commit")
+    }
+    spent["apply"] -= spent["copy"]  # which is in it
+    told = " / ".join(f"{seconds:.2f}" for seconds in spent.values())
+    yield (
+        "… seconds for 100,000 events in decode / COPY / fence, upsert, offsets / COMMIT",
+        told,
+        "",
+        "",
+        "",
+    )
     told = f"{latency['p50_ms']:g} / {latency['p99_ms']:g} ms"
     yield ("acknowledged to COMMIT at 100 a second, p50 / p99", told, "", "", "")
 

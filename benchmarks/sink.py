@@ -1,10 +1,12 @@
 """The sink's processes from their start to the last row of a topic that was filled beforehand."""
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Final, NamedTuple
 
+import httpx
 import psycopg
 
 from benchmarks.stand import Place, Stand, Usage
@@ -32,6 +34,8 @@ class SinkRun(NamedTuple):
     first_rows: int
     cpu_s: float
     peak_mib: float
+    stages_s: Mapping[str, float]
+    """Seconds that the first process spent in each stage of its batches; decode is beside the others."""
 
     def figures(self) -> dict[str, float]:
         """Rates in rows a second, with start-up and without; 0 if the first look saw all rows at once."""
@@ -91,12 +95,19 @@ def run_sink(
         usages = [Usage(role.pid) for role in roles]
         first_s, first_rows = _wait(connection, roles, 1, begun_s)
         last_s, _ = _wait(connection, roles, count, begun_s)
+        stages_s = _stages_s(roles[0].wait_url("sidecar_started"))
         cpu_s, peak_mib = sum(one.cpu_s() for one in usages), sum(one.peak_mib() for one in usages)
         written = round(count * stored.share)
         found = connection.execute(_STORED).fetchone()
         if found != (expected := (stored.before + written, written, count)):
             raise RelayError(f"Rows, written and applied are {found}, not {expected}; see the sink's log.")
-    return SinkRun(count, last_s, first_s, first_rows, cpu_s, peak_mib)
+    return SinkRun(count, last_s, first_s, first_rows, cpu_s, peak_mib, stages_s)
+
+
+def _stages_s(url: str) -> dict[str, float]:
+    text = httpx.get(f"{url}/metrics", trust_env=False).text
+    found = re.findall(r'^sink_batch_seconds_sum\{stage="(\w+)"\} (\S+)$', text, re.MULTILINE)
+    return {stage: float(seconds) for stage, seconds in found}
 
 
 def applied_by_now(connection: psycopg.Connection[Any]) -> int:

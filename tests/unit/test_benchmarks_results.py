@@ -94,8 +94,12 @@ def test_conditions_are_told_against_the_ordinary_one() -> None:
         "latency": {"p50_ms": 12.5, "p99_ms": 31.0},
     }
     told["half_updates"]["rate"]["median"] = 20_000
+    spent = {"decode": 0.9, "copy": 0.2, "apply": 1.1, "commit": 0.1}
+    told["one"] |= {f"{name}_s_per_100k": {"median": seconds} for name, seconds in spent.items()}
     rows = {row[0]: row[1:] for row in results.rows({"conditions": told})}
     assert rows["sink, every second event an update (250,000)"][2] == "0.50"
     assert rows["sink, 5,000,000 other rows in the table"][::2] == ("30,000", "0.75")
     assert rows["… CPU seconds for 100,000 events, two processes and one"][:3] == ("1.5", "1", "1.50")
+    stages = "… seconds for 100,000 events in decode / COPY / fence, upsert, offsets / COMMIT"
+    assert rows[stages][0] == "0.90 / 0.20 / 0.90 / 0.10"
     assert rows["acknowledged to COMMIT at 100 a second, p50 / p99"][0] == "12.5 / 31 ms"
