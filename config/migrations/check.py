@@ -62,7 +62,10 @@ def check_database(url: str) -> None:
         StoppedForSafety: It admits only newer software.
     """
     with connect(url) as connection:
-        require_current(connection, migrations())
+        try:
+            require_current(connection, migrations())
+        except psycopg.OperationalError as error:
+            raise _unreachable(error) from None
 
 
 def connect(url: str) -> psycopg.Connection[Any]:
@@ -74,7 +77,11 @@ def connect(url: str) -> psycopg.Connection[Any]:
     try:
         return psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
     except psycopg.OperationalError as error:
-        raise Unavailable(f"Postgres can't be reached: {redact_text(str(error))}") from None
+        raise _unreachable(error) from None
+
+
+def _unreachable(error: psycopg.OperationalError) -> Unavailable:
+    return Unavailable(f"Postgres can't be reached: {redact_text(str(error))}")
 
 
 def _one(connection: psycopg.Connection[Any], query: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import httpx
 import psycopg
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from config.embedded.services import EmbeddedServices
@@ -134,9 +134,11 @@ def _unrecovered(stage: Stage, admin: AdminClient) -> list[str]:
         left = [f"the relay does not tell ({error!r})"]
     topics = {stage.rig.topic: PARTITIONS, f"{stage.rig.topic}.dlq": 1}
     asked = {TopicPartition(t, p): OffsetSpec.latest() for t, count in topics.items() for p in range(count)}  # type: ignore[no-untyped-call]
-    ends = {
-        (at.topic, at.partition): told.result(10).offset for at, told in admin.list_offsets(asked).items()
-    }
+    try:
+        found = admin.list_offsets(asked).items()
+        ends = {(at.topic, at.partition): told.result(10).offset for at, told in found}
+    except KafkaException as error:
+        return [*left, f"Kafka does not tell where the log ends ({error.args[0].name()})"]
     try:
         rows = stage.rig.query("SELECT topic, partition, next_offset FROM consumer_offsets")
     except psycopg.OperationalError:

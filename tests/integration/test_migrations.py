@@ -3,19 +3,21 @@ import subprocess
 import sys
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from config.embedded.services import EmbeddedServices
 from config.errors import ExitCode, RelayError, SettingsError, StoppedForSafety, Unavailable
 from config.migrations.apply import LOCK_KEY, migrate
 from config.migrations.check import check_database, pending, require_current, version
 from config.migrations.files import Migration, migrations, read
+from tests.proxy import Proxy
 
 pytestmark = pytest.mark.integration
 OTHERS = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -154,6 +156,22 @@ def test_a_newer_database_is_fine_until_it_says_otherwise(empty: str) -> None:
         connection.execute("UPDATE schema_minimum SET min_version = 8999")
         with pytest.raises(StoppedForSafety, match="admits only software that knows migration 8999"):
             check_database(empty)
+
+
+def test_a_connection_that_breaks_anywhere_is_a_database_that_cannot_be_reached(empty: str) -> None:
+    migrate(empty)
+    told, answered = conninfo_to_dict(empty), Counter[str]()
+    with Proxy(str(told["host"]), int(str(told["port"]))) as proxy:
+        url = make_conninfo(empty, host="127.0.0.1", port=proxy.port)
+        for after_bytes in range(100, 1_500, 50):
+            proxy.cut("back", after_bytes)
+            try:
+                check_database(url)
+                answered["suits"] += 1
+            except Unavailable:
+                answered["away"] += 1
+            proxy.heal()
+    assert set(answered) == {"suits", "away"}
 
 
 @pytest.mark.parametrize(
