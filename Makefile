@@ -4,7 +4,8 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-examples lint bench drill fuzz chaos mutants containers floors observe lock clean
+.PHONY: help setup demo test test-examples lint bench drill fuzz chaos mutants containers floors observe pictures \
+  lock clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -60,6 +61,9 @@ containers: $(VENV)/developing  ## build the image and run docker-compose.yml wi
 
 observe: $(VENV)/developing  ## ask every query of the dashboards of a real Prometheus, which it needs, and drill alerts
 	@$(RUN) -m tests.observe
+
+pictures: $(VENV)/developing  ## draw what the README shows of the terminal
+	@$(RUN) -m tests.pictures
 
 lock: $(VENV)/developing  ## renew the locked requirements; one package: ARGS="--upgrade-package redis"
 	@$(UV) $(or $(ARGS),--upgrade) --extra embedded --output-file requirements.txt pyproject.toml

@@ -39,6 +39,7 @@ COMMANDS: Final[Mapping[str, _Command]] = {
         "simulate", "Example: [bold]ASLEEP_API_KEY=… session-relay simulate --count 500 --check[/]"
     ),
     "sink": _Command("sink"),
+    "status": _Command("status", "Example: [bold]session-relay status --watch --url http://10.0.0.7:9102[/]"),
     "up": _Command("up", "Example: [bold]session-relay up --once --json[/]"),
     "vendors": _Command("vendors", "Example: [bold]session-relay vendors --json[/]"),
     "config": _Command("config", is_group=True),

@@ -1,0 +1,1 @@
+"""`session-relay status`: the flow at a glance, from what the sidecars tell."""
