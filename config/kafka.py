@@ -1,8 +1,15 @@
 """What every Kafka client is told alike."""
 
+from logging import getLogger
 from typing import Any, Final
 
+import structlog
+from confluent_kafka import KafkaError
+
+from config.repeats import LIBRDKAFKA
 from config.sections import KafkaSettings
+
+log = structlog.get_logger()
 
 _CONSUMERS_ONLY: Final = frozenset(
     {
@@ -60,6 +67,17 @@ LEFT_TO_THE_BROKER: Final = frozenset(
     {"group.protocol.type", "heartbeat.interval.ms", "partition.assignment.strategy", "session.timeout.ms"}
 )
 """What a member of a group of KIP-848 must not say: the group's own settings on the broker decide."""
+
+
+LOGGER: Final = getLogger(LIBRDKAFKA)
+"""For clients that are polled all the time; without it librdkafka writes lines to standard error itself."""
+MUTE: Final[dict[str, Any]] = {"log_level": 0}
+"""For clients whose exceptions tell all, and that nobody polls: a logger's lines would pile up in them."""
+
+
+def tell_error(error: KafkaError) -> None:
+    """Log what librdkafka says to its `error_cb`; it mends by itself what can be mended."""
+    log.warning("kafka_error", problem=error.name(), fatal=error.fatal())
 
 
 def client_options(kafka: KafkaSettings, **overrides: Any) -> dict[str, Any]:

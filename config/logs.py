@@ -1,7 +1,8 @@
 """Logs: one line an event on standard error, with a name and fields; JSON, or readable on a terminal.
 
 Ours come through `structlog.get_logger()`, the libraries' through `logging`; both pass the same
-processors, the last of which before rendering takes out secrets and personal data.
+processors, the last of which before rendering takes out secrets and personal data. What an outage repeats
+is told once a minute.
 """
 
 import logging
@@ -14,6 +15,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 from config.redaction import redact
+from config.repeats import Repeats
 from config.sections import AppSettings
 
 QUIET: Final = ("httpx", "httpcore", "asyncio", "alembic.runtime.plugins")
@@ -42,8 +44,8 @@ class _StandardError(logging.StreamHandler[TextIO]):
 def configure(app: AppSettings, role: str, member: int | None = None) -> None:
     """Set up logging for this process; to be called once, by its entry.
 
-    An exception that nobody catches becomes a line too, `crashed`, since a bare traceback of a database
-    error would quote rows.
+    An exception that nobody catches becomes a line too, `process_crashed`, since a bare traceback of a
+    database error would quote rows.
 
     Args:
         app: Level and format.
@@ -59,6 +61,7 @@ def configure(app: AppSettings, role: str, member: int | None = None) -> None:
         cache_logger_on_first_use=True,
     )
     handler = _StandardError()
+    handler.addFilter(Repeats())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -105,7 +108,7 @@ def _log_crashes() -> None:
         if issubclass(kind, KeyboardInterrupt):
             sys.__excepthook__(kind, error, traceback)
         else:
-            log.critical("crashed", exc_info=(kind, error, traceback))
+            log.critical("process_crashed", exc_info=(kind, error, traceback))
 
     def thread_crashed(args: threading.ExceptHookArgs) -> None:
         if args.exc_value is not None:

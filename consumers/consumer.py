@@ -141,7 +141,7 @@ class Consumer:
         closing.start()
         closing.join(timeout_s)
         if closing.is_alive():
-            log.warning("left_without_a_word", because="Kafka did not answer in time")
+            log.warning("group_left_in_silence", because="Kafka did not answer in time")
 
     def _as_next(self, message: Message) -> Record | None:
         """The record with its place if it is the next of its partition; None if it is void."""

@@ -5,7 +5,6 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from logging import getLogger
 from threading import Event
 from typing import Any, Final
 
@@ -17,14 +16,13 @@ from config.clock import SystemClock
 from config.collector import calm_collector
 from config.errors import Unavailable
 from config.health import Dependency, Health
-from config.kafka import LEFT_TO_THE_BROKER, client_options
+from config.kafka import LEFT_TO_THE_BROKER, LOGGER, MUTE, client_options, tell_error
 from config.migrations.check import check_database
 from config.settings import Settings
 from config.sidecar import Sidecar
 from consumers import statements
 from consumers.apply import Apply
 from consumers.breaker import Circuit
-from consumers.client_errors import ClientErrors
 from consumers.consumer import Consumer
 from consumers.dead_letters import MAX_MESSAGE_BYTES, DeadLetters
 from consumers.isolate import Isolate
@@ -72,7 +70,7 @@ def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None
         pool = pool_of(settings.db)
         pool.open()
         stack.callback(pool.close, _CLOSE_S)
-        admin = AdminClient(client_options(settings.kafka))
+        admin = AdminClient(client_options(settings.kafka, **MUTE))
         writer = _writer(settings, pool, admin, clock, accept_poison)
         foreign = foreign_schemas(settings.schema_registry, stack)
         pipeline = Pipeline(writer, settings.sink, health, clock, foreign)
@@ -160,8 +158,8 @@ def consumer_options(settings: Settings, group: str, **own: Any) -> dict[str, An
         "auto.offset.reset": "error",  # the table decides, never a default
         "check.crcs": True,
         "isolation.level": "read_committed",
-        "error_cb": ClientErrors(SystemClock()),
-        "logger": getLogger("librdkafka"),  # else it writes lines of its own to standard error
+        "error_cb": tell_error,
+        "logger": LOGGER,
         **own,
     }
     if settings.kafka.group_protocol == "classic":
@@ -188,7 +186,7 @@ def _writer(
     timeouts = _timeouts(settings)
     producing = client_options(
         settings.kafka,
-        **{"acks": "all", "enable.idempotence": True, "message.max.bytes": MAX_MESSAGE_BYTES},
+        **{"acks": "all", "enable.idempotence": True, "message.max.bytes": MAX_MESSAGE_BYTES, **MUTE},
     )
     return Writer(
         apply=Apply(

@@ -82,7 +82,7 @@ _TABLE: Final[dict[type[Refusal], _Problem]] = {
 
 def accepted(safe: Accepted) -> Answer:
     """All of it is safe, in Kafka or in the spool; `rejected` lists the items that are no events."""
-    event_ids, rejected, whereabouts = safe
+    event_ids, rejected, whereabouts, _ = safe
     if rejected:
         told = {"status": whereabouts, "event_ids": event_ids, "rejected": _rejected(rejected)}
         return Answer(_SAFE[whereabouts], "application/json", msgspec.json.encode(told))

@@ -5,12 +5,11 @@ empties the spool, so that nothing may time out by itself.
 """
 
 from collections.abc import Callable
-from logging import getLogger
 from typing import Any, Final
 
 from confluent_kafka import KafkaError
 
-from config.kafka import client_options
+from config.kafka import LOGGER, client_options
 from config.sections import KafkaSettings
 
 MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024 - 16 * 1024
@@ -53,7 +52,7 @@ def direct(
         "delivery.timeout.ms": 0 if deadline_s is None else max(2, int(deadline_s * 1_000)),  # 0: no end
         "error_cb": on_error,
         "stats_cb": on_statistics,
-        "logger": getLogger("librdkafka"),
+        "logger": LOGGER,
     }
     return soft | client_options(kafka, **ours)
 
@@ -66,6 +65,6 @@ def ordered(kafka: KafkaSettings) -> dict[str, Any]:
     ours = _OURS | {
         "delivery.timeout.ms": 0,  # no end: a record that timed out alone would be overtaken
         "delivery.report.only.error": True,  # a call for each success would cost as much as sending it
-        "logger": getLogger("librdkafka"),
+        "logger": LOGGER,
     }
     return soft | client_options(kafka, **ours)

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Final
 
-import structlog
 from prometheus_client import Counter
 
 from config import metrics
@@ -34,9 +33,7 @@ from producers.sources.vendor import Item
 from producers.verify import authenticate
 from schemas.codec import PREFIX, InvalidEvent, encode
 from schemas.event import MICROSECONDS, EventType, SessionEvent
-from schemas.headers import cloudevents_headers, continue_trace
-
-log = structlog.get_logger()
+from schemas.headers import cloudevents_headers, continue_trace, trace_id_of
 
 _ages: Final = metrics.EVENT_AGE.labels("published")
 
@@ -120,8 +117,9 @@ class Pipeline:
         else:
             _count(intake, events, "spooled")
         if rejected:
-            _note_parked(intake, len(rejected))
-        return Accepted([event.event_id for event in events], rejected, whereabouts)
+            _counter(intake.name, EventType.UNKNOWN, "parked").inc(len(rejected))
+        trace_id = trace_id_of(trace) if rejected else ""
+        return Accepted([event.event_id for event in events], rejected, whereabouts, trace_id or "")
 
     async def accept_batch(
         self, intake: Intake, headers: Headers, body: bytes, token: str | None = None
@@ -205,11 +203,6 @@ def _count(intake: Intake, events: Sequence[SessionEvent], outcome: str) -> None
         _counter(intake.name, EventType.UNKNOWN, outcome).inc()
     for event in events:
         _counter(intake.name, event.type, outcome).inc()
-
-
-def _note_parked(intake: Intake, items: int) -> None:
-    _counter(intake.name, EventType.UNKNOWN, "parked").inc(items)
-    log.warning("items_parked", source=intake.name, items=items)
 
 
 @cache  # labels cost more than the count; sources and types are closed sets

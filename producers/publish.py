@@ -11,17 +11,15 @@ from collections.abc import Callable, Sequence
 from threading import Thread
 from typing import Final, NamedTuple, Protocol
 
-import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from config import metrics
 from config.clock import Clock
 from config.health import Dependency
+from config.kafka import tell_error
 from config.sections import KafkaSettings
 from producers import kafka_errors, options
 from producers.delivery import NotAcknowledged, Refusal, TooLarge, Whereabouts
-
-log = structlog.get_logger()
 
 _POLL_S: Final = 0.001
 _IDLE_POLL_S: Final = 0.25
@@ -117,7 +115,6 @@ class Publisher:
         self._deadline_s, self._dependency = deadline_s, dependency
         self._clock, self._on_fatal = clock, on_fatal
         self._failed_s = float("-inf")
-        self._told = ""
         self._pending: deque[Pending] = deque()
         self._loop = asyncio.get_running_loop()
         self._options = options.direct(
@@ -274,9 +271,7 @@ class Publisher:
             self._on_fatal(error.name())
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - likewise
             self._note_failure("no broker can be reached")
-        if error.name() != self._told or error.fatal():  # an outage repeats the same one every second
-            log.warning("kafka_error", error=error.name(), fatal=error.fatal())
-        self._told = error.name()
+        tell_error(error)
 
     def _on_statistics(self, text: str) -> None:
         """Take readiness back once a broker answers, for without deliveries no report would tell."""

@@ -30,6 +30,8 @@ class Accepted(NamedTuple):
     rejected: Sequence[Rejected] = ()
     """Items that are no events: parked, as safe as the events."""
     whereabouts: Whereabouts = "queued"
+    trace_id: str = ""
+    """Of the records, where something was parked."""
 
 
 class Reading(NamedTuple):

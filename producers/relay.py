@@ -131,7 +131,7 @@ def _end_on_signals(ending: "asyncio.Future[str | None]") -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, _end, ending, None)
     # it asks to read files again, which by default would end the process; with TLS the listener takes it over
-    loop.add_signal_handler(signal.SIGHUP, log.info, "nothing_to_renew")
+    loop.add_signal_handler(signal.SIGHUP, log.info, "certificate_absent")
 
 
 def _web(settings: Settings, pipeline: Pipeline, health: Health, clock: Clock, limits: Limits) -> Web:

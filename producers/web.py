@@ -9,7 +9,7 @@ import os
 import re
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Final
 
@@ -34,7 +34,9 @@ from producers.exchange import Exchange, Scope
 from producers.intake import Intake
 from producers.limits.limit import AddressLimit
 from producers.pipeline import Pipeline
+from producers.reading import Accepted
 from producers.schema_routes import ENDPOINTS, SchemaRoutes
+from schemas.headers import trace_id_of
 
 log = structlog.get_logger()
 
@@ -179,14 +181,20 @@ class Web:
             if self._limit is not None:
                 self._limit.check(scope.client, headers)
             if batch:
-                return answers.batch(await self._pipeline.accept_batch(intake, headers, body, token))
-            return answers.accepted(await self._pipeline.accept(intake, headers, body, token))
+                results = await self._pipeline.accept_batch(intake, headers, body, token)
+                _note_parked(intake, results, request_id)
+                return answers.batch(results)
+            accepted = await self._pipeline.accept(intake, headers, body, token)
+            if accepted.rejected:
+                _note_parked(intake, [accepted], request_id)
+            return answers.accepted(accepted)
         except Refusal as refusal:
             return answers.refused(refusal, request_id)
         except Exception as error:  # noqa: BLE001 - a bug costs one request, not the process
             # frames only: an exception's own text may quote the delivery
             frames = traceback.format_tb(error.__traceback__)
-            log.error("request_failed", error=type(error).__name__, frames=frames)  # noqa: TRY400 - see above
+            name = type(error).__name__
+            log.error("request_failed", error=name, frames=frames, request_id=request_id)  # noqa: TRY400 - see above
             return answers.failed(request_id)
 
     def _check_open(self) -> None:
@@ -245,9 +253,17 @@ class Web:
             status=status,
             duration_ms=round(duration_s * 1_000, 2),
             request_id=request_id,
+            trace_id=trace_id_of(scope.headers.get("traceparent")),
             source=intake.name if intake else None,
             reason=answer.reason,
         )
+
+
+def _note_parked(intake: Intake, results: Sequence[Accepted | Refusal], request_id: str) -> None:
+    for one in results:
+        if isinstance(one, Accepted) and (items := len(one.rejected)):
+            told = {"source": intake.name, "items": items, "request_id": request_id, "trace_id": one.trace_id}
+            log.warning("items_parked", **told)
 
 
 def _challenged(intake: Intake, scope: Scope, request_id: str) -> Answer:

@@ -59,9 +59,18 @@ def continue_trace(incoming: str | None) -> str:
     """
     drawn = _chance.randbytes(24).hex()  # zeros alone are invalid, and as likely as two ids that are alike
     trace, span = drawn[:32], drawn[32:]
-    if incoming is not None:
-        head, rest = incoming[:55], incoming[55:]
-        found = _TRACEPARENT.fullmatch(head)
-        if found and (not rest or (rest[0] == "-" and not head.startswith("00"))):
-            return f"00-{found['trace']}-{span}-{int(found['flags'], 16) & 1:02x}"
+    if incoming is not None and (found := _read(incoming)):
+        return f"00-{found['trace']}-{span}-{int(found['flags'], 16) & 1:02x}"
     return f"00-{trace}-{span}-01"
+
+
+def trace_id_of(traceparent: str | None) -> str | None:
+    """The trace that a `traceparent` names, for a log line; None where it is invalid."""
+    found = None if traceparent is None else _read(traceparent)
+    return None if found is None else found["trace"]
+
+
+def _read(traceparent: str) -> re.Match[str] | None:
+    head, rest = traceparent[:55], traceparent[55:]
+    found = _TRACEPARENT.fullmatch(head)
+    return found if found and (not rest or (rest[0] == "-" and not head.startswith("00"))) else None

@@ -1,4 +1,4 @@
-"""The README's tables that are made from the code: `python -m tests.docs.tables` renews them.
+"""The tables that are made from the code, in the README and docs/logs.md: `python -m tests.docs.tables`.
 
 Each stands between `<!-- name -->` and `<!-- /name -->`.
 """
@@ -14,6 +14,7 @@ from benchmarks import results
 from config import metrics, settings_table
 from config.errors import ExitCode
 from config.histogram import BatchHistogram
+from tests.docs import log_lines
 from tests.docs.source_tree import ROOT
 
 README = ROOT / "README.md"
@@ -63,6 +64,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "exit codes": exit_codes_table,
     "benchmark": benchmark_table,
 }
+LOG_EVENTS = "log events"
+"""The one table that is not in the README."""
 
 
 def marked(name: str) -> re.Pattern[str]:
@@ -71,10 +74,11 @@ def marked(name: str) -> re.Pattern[str]:
 
 def renewed(text: str) -> str:
     """The text with every table as it should be."""
-    for name, table in TABLES.items():
+    for name, table in (*TABLES.items(), (LOG_EVENTS, log_lines.table)):
         text = marked(name).sub(lambda _, table=table: table(), text)  # type: ignore[misc]
     return text
 
 
 if __name__ == "__main__":
-    README.write_text(renewed(README.read_text("utf-8")), "utf-8")
+    for page in (README, log_lines.PAGE):
+        page.write_text(renewed(page.read_text("utf-8")), "utf-8")

@@ -1,6 +1,5 @@
 """The pages for whoever is woken: all alike, all listed, and every name on them is one that the code has."""
 
-import ast
 import re
 
 import psycopg
@@ -8,7 +7,8 @@ import pytest
 
 from config.errors import ExitCode
 from config.settings_table import markdown as settings_table
-from tests.docs.source_tree import ROOT, sources
+from tests.docs import log_lines
+from tests.docs.source_tree import ROOT
 from tests.docs.tables import declared
 
 PAGES = ROOT / "docs" / "operations"
@@ -27,19 +27,12 @@ CODE = re.compile(r"`([^`\n]+)`")
 NAME = re.compile(r"[a-z]+(?:_[a-z]+)+")
 SETTING = re.compile(r"[A-Z]+__[A-Z_]+")
 SELECT = re.compile(r"psql \"\$DATABASE_URL\" -c '(SELECT [^']+)'")
-LEVELS = {"debug", "info", "warning", "error", "exception"}
 OF_READYZ = {"failures_in_a_row"}
 
 
 def log_events() -> set[str]:
     """The names of all log lines of ours."""
-    calls = (node for source in sources() for node in ast.walk(source.tree) if isinstance(node, ast.Call))
-    return {
-        call.args[0].value
-        for call in calls
-        if isinstance(call.func, ast.Attribute) and call.func.attr in LEVELS and call.args
-        if isinstance(call.args[0], ast.Constant) and isinstance(call.args[0].value, str)
-    }
+    return set(log_lines.lines())
 
 
 def of_tables() -> set[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -84,6 +85,11 @@ def test_once_ends_with_everything_stored_as_the_ledger_expects(state_dir: Path)
     assert (verdict["lost"], verdict["parked"]) == (0, 0)
     assert verdict["stored"] > 50
     assert verdict["duplicates"] > 20
+    run = re.search(r"^tenant: demo-(\w+)$", (state_dir / "demo.err").read_text(), re.MULTILINE)
+    logs = [path.read_text() for path in (state_dir / "logs").glob("*.log")]
+    assert run is not None
+    assert len(logs) == 2
+    assert [log for log in logs if run[1] in log] == []  # it is part of each user's and each session's id
     eventually(lambda: family(state_dir) == [], within_s=10)
 
 

@@ -53,7 +53,7 @@ def test_sighup_without_a_certificate_ends_nothing(
     kafka = services.addresses.kafka_bootstrap_servers
     with RelayProcess.running(tmp_path, kafka, topic) as relay:
         relay.process.send_signal(signal.SIGHUP)
-        relay.told("nothing_to_renew")
+        relay.told("certificate_absent")
         assert relay.post("/webhooks/plain", BODY).status_code == 200
         assert relay.stop() == 0
 

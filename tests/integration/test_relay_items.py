@@ -76,7 +76,10 @@ def test_bad_items_are_parked_and_listed_and_spoil_nothing(
     assert not any(name.startswith("dlq-origin") for name in headers)
     kept = b"".join(record.value() or b"" for record in records(kafka, topic) + parked)
     assert TOKEN.encode() not in kept + json.dumps(relay.lines()).encode()
-    assert relay.told("items_parked")["items"] == 2
+    line = relay.told("items_parked")
+    assert line["items"] == 2
+    assert line["request_id"] == answer.headers["x-request-id"]
+    assert headers["traceparent"].split(b"-")[1] == line["trace_id"].encode()
     counted = relay.metrics()['relay_events_total{outcome="parked",source="watches",type="UNKNOWN"}']
     assert counted == 2
 

@@ -70,7 +70,7 @@ def test_an_uncaught_exception_is_a_line_without_quoted_rows() -> None:
     body = "hidden = 'local'\nraise RuntimeError('bad' + chr(10) + 'DETAIL:  Key (u)=(' + 'bo' + 'b)')"
     result = run(body)
     line = json.loads(result.stderr)
-    assert (line["event"], line["level"], result.returncode) == ("crashed", "critical", 1)
+    assert (line["event"], line["level"], result.returncode) == ("process_crashed", "critical", 1)
     assert "DETAIL: [redacted]" in line["exception"]
     assert "bob" not in result.stderr
 
@@ -84,7 +84,7 @@ thread.start()
 thread.join()
 """
     [line] = lines(body)
-    assert line["event"] == "crashed"
+    assert line["event"] == "process_crashed"
     assert "RuntimeError: gone" in str(line["exception"])
 
 
