@@ -11,9 +11,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from benchmarks import results, wrk
+from benchmarks import observation_rounds, results, wrk
 from benchmarks.conditions import measure_conditions
 from benchmarks.figures import below_floor
+from benchmarks.observation_rounds import measure_observation
 from benchmarks.rebuild_rounds import measure_rebuild
 from benchmarks.relay_rounds import measure_relay
 from benchmarks.shapes import NARROW_COUNT, NIGHT_COUNT
@@ -34,6 +35,8 @@ class Part(StrEnum):
     SPOOL = "spool"
     REBUILD = "rebuild"
     CONDITIONS = "conditions"
+    OBSERVATION = "observation"
+    """Only where it is asked for."""
 
 
 @app.command(
@@ -42,7 +45,10 @@ class Part(StrEnum):
 )
 def command(  # noqa: PLR0913 - each is one option of the command
     *,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds, an odd number; medians are shown.")] = 3,
+    rounds: Annotated[
+        int | None,
+        typer.Option(min=1, help="Rounds, an odd number; medians are shown. Default: 3, of observation 7."),
+    ] = None,
     only: Annotated[Part | None, typer.Option(help="Measure one of them alone.")] = None,
     events: Annotated[int, typer.Option(min=1, help="Events of the narrow shape.")] = NARROW_COUNT,
     night_events: Annotated[int, typer.Option(min=1, help="Events of the night's shape.")] = NIGHT_COUNT,
@@ -64,10 +70,13 @@ def command(  # noqa: PLR0913 - each is one option of the command
     relay with Kafka frozen, and how fast it drains afterwards. The conditions are the sink with two
     processes, updates, repeats, other batches, a large table, and how long an event takes to its COMMIT.
     A rebuild is compared with the sink on the same topic, a replay to a topic with a bare loop of consume
-    and produce. What is compared takes turns.
+    and produce. What is compared takes turns. --only observation is the CPU that sink and relay use with
+    their sidecars, scraped, and without.
     Services, data and processes are the benchmark's own and are gone at the end. Keep the machine idle:
     everything shares it.
     """
+    if rounds is None:
+        rounds = observation_rounds.ROUNDS if only is Part.OBSERVATION else 3
     if rounds % 2 == 0:
         raise SettingsError("--rounds must be odd, so that the median is one of them")
     if only not in {Part.SINK, Part.REBUILD, Part.CONDITIONS}:
@@ -112,6 +121,8 @@ def _measured(rounds: int, only: Part | None, counts: tuple[int, int], console: 
             )
         if only in {None, Part.REBUILD}:
             told |= measure_rebuild(stand, console, rounds=rounds, count=counts[0])
+        if only is Part.OBSERVATION:
+            told |= measure_observation(stand, console, rounds=rounds, count=counts[0])
         around = results.around(stand.versions, rounds, load_before)
     return told | {"valid": not invalid, "invalid": invalid} | around
 

@@ -15,6 +15,8 @@ FLOORS: Final = {
 }
 CEILINGS: Final = {"first_ms": 3_000, "p99_ms": 100}
 """Of `spool.recovery`: what senders may wait for while Kafka is away."""
+OBSERVED: Final = 1.05
+"""CPU of a role that is observed, by that of one that is not."""
 
 
 class Series(NamedTuple):
@@ -95,6 +97,9 @@ def below_floor(results: dict[str, Any]) -> list[str]:
         value = results.get(part, {}).get(key)
         if value is not None and value < floor:
             found.append(f"{name} is {value}, below {floor}")
+    for role, told in results.get("observation", {}).items():
+        if told["ratio"] > OBSERVED:
+            found.append(f"observation.{role}.ratio is {told['ratio']}, above {OBSERVED}")
     recovery = results.get("spool", {}).get("recovery", {})
     for name, ceiling in CEILINGS.items():
         if name in recovery and (value := recovery[name]["median"]) > ceiling:

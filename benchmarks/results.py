@@ -12,7 +12,7 @@ from typing import Any, Final
 import psutil
 from rich.table import Table
 
-from benchmarks.figures import CEILINGS, FLOORS
+from benchmarks.figures import CEILINGS, FLOORS, OBSERVED
 
 FILE: Final = Path(__file__).with_name("results.json")
 _LIBRARIES: Final = ("confluent-kafka", "fastavro", "granian", "msgspec", "psycopg", "uvloop")
@@ -87,6 +87,11 @@ def rows(results: Mapping[str, Any]) -> Iterator[Row]:
         yield _row(name, rebuild["rate"], rebuild["sink_rate"], rebuild, "rebuild.ratio")
     if replay := results.get("replay"):
         yield _row("replay to a topic", replay["rate"], replay["limit_rate"], replay, "replay.ratio")
+    for role, told in results.get("observation", {}).items():
+        low, high = told["ratio_range"]
+        ratio = f"{told['ratio']:.3f} ({low:.3f} to {high:.3f})"
+        name = f"{role}, observed and not: CPU seconds per 100,000 events"
+        yield (name, _seconds(told["cpu_s"]), _seconds(told["alone_cpu_s"]), ratio, f"at most {OBSERVED}")
 
 
 def _condition_rows(conditions: Mapping[str, Any]) -> Iterator[Row]:
@@ -158,6 +163,10 @@ def _row(
 
 def _rate(told: Mapping[str, float]) -> str:
     return f"{told['median']:,} ({told['min']:,} to {told['max']:,})"
+
+
+def _seconds(told: Mapping[str, float]) -> str:
+    return f"{told['median']:.2f} ({told['min']:.2f} to {told['max']:.2f})"
 
 
 def _latency(told: Mapping[str, Any]) -> str:
