@@ -68,7 +68,7 @@ pictures: $(VENV)/developing  ## draw what the README shows of the terminal
 lock: $(VENV)/developing  ## renew the locked requirements; one package: ARGS="--upgrade-package redis"
 	@$(UV) $(or $(ARGS),--upgrade) --extra embedded --output-file requirements.txt pyproject.toml
 	@$(UV) --constraint requirements.txt --output-file requirements-image.txt pyproject.toml
-	@$(UV) $(or $(ARGS),--upgrade) --extra embedded --extra dev --constraint requirements.txt \
+	@$(UV) $(or $(ARGS),--upgrade) --extra embedded --extra otel --extra sentry --extra dev --constraint requirements.txt \
 	  --output-file requirements-dev.txt pyproject.toml
 
 clean:  ## stop what runs and remove all that was made here: .venv, the demo's data, caches

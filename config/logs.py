@@ -16,6 +16,7 @@ from structlog.typing import EventDict, Processor
 
 from config.redaction import redact
 from config.repeats import Repeats
+from config.reports import reporter
 from config.sections import AppSettings
 
 QUIET: Final = ("httpx", "httpcore", "asyncio", "alembic.runtime.plugins")
@@ -51,8 +52,12 @@ def configure(app: AppSettings, role: str, member: int | None = None) -> None:
         app: Level and format.
         role: What this process is; part of every line.
         member: Which of several such processes of one parent, likewise.
+
+    Raises:
+        SettingsError: `SENTRY_DSN` can't be used.
     """
     as_json = app.log_format == "json" or (app.log_format == "auto" and not sys.stderr.isatty())
+    report = reporter(app, role)
     shared = _processors({"role": role} | ({} if member is None else {"member": member}))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -68,6 +73,7 @@ def configure(app: AppSettings, role: str, member: int | None = None) -> None:
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 redact,
+                *([] if report is None else [report]),
                 _renderer(as_json=as_json),
             ],
         )

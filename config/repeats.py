@@ -21,6 +21,8 @@ REPEATING: Final[Mapping[str, tuple[str, ...]]] = {
     "scrape_failed": (),
 }
 """Events of ours that may come again and again, and the fields that make them the same news."""
+_EXPORTERS: Final = ("opentelemetry.", "urllib3.", "sentry_sdk.")
+"""Loggers of what sends spans and reports: who is away there is told of for each try."""
 _MOST_KINDS: Final = 1_000
 """A cause may quote a number that is never the same: what is remembered stays bounded."""
 
@@ -64,6 +66,8 @@ def _kind(record: logging.LogRecord) -> Hashable:
     if isinstance(told, dict):  # a line of ours, as structlog hands it to logging
         fields = REPEATING.get(told["event"])
         return None if fields is None else (told["event"], *(str(told.get(name)) for name in fields))
+    if record.name.startswith(_EXPORTERS):
+        return record.name, str(record.msg)  # its template, without what is filled in
     if record.name == LIBRDKAFKA and isinstance(record.args, tuple) and record.args:
         return LIBRDKAFKA, str(record.args[0])  # its facility: confluent-kafka logs "%s [%s] %s"
     return None

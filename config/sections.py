@@ -42,6 +42,14 @@ class AppSettings(Section):
         default="auto", description="`json`, `console`, or `auto`: JSON unless standard error is a terminal."
     )
 
+    sentry_dsn: SecretStr | None = Field(
+        default=None, description="Where error lines are sent to Sentry as well; needs the extra `sentry`."
+    )
+    traces: bool = Field(
+        default=False,
+        description="Whether relay and sink send spans by OTLP, where `OTEL_*` say; needs the extra `otel`.",
+    )
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _upper(cls, value: object) -> object:

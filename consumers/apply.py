@@ -6,7 +6,7 @@ nothing here: one transaction, as `write.py` makes it.
 
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import stamina
 
@@ -24,6 +24,14 @@ from consumers.write import Tally, Write
 T = TypeVar("T")
 Settle = Callable[[Batch, Tally], None]
 """Told of each piece after its COMMIT: positions move on."""
+
+
+class Applying(Protocol):
+    """Applies batches, whatever stands around it."""
+
+    def __call__(self, batch: Batch, positions: Mapping[int, Position], settle: Settle) -> None:
+        """Apply a batch that begins at these positions."""
+        ...
 
 
 class Apply:

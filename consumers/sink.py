@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from threading import Event
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from confluent_kafka.admin import AdminClient
@@ -20,8 +20,9 @@ from config.kafka import LEFT_TO_THE_BROKER, LOGGER, MUTE, client_options, tell_
 from config.migrations.check import check_database
 from config.settings import Settings
 from config.sidecar import Sidecar
+from config.tracing import spans_of
 from consumers import statements
-from consumers.apply import Apply
+from consumers.apply import Apply, Applying
 from consumers.breaker import Circuit
 from consumers.consumer import Consumer
 from consumers.dead_letters import MAX_MESSAGE_BYTES, DeadLetters
@@ -38,6 +39,9 @@ from consumers.storm import Storm
 from consumers.write import Write
 from consumers.writer import Writer
 from schemas.by_settings import foreign_schemas
+
+if TYPE_CHECKING:
+    from config.spans import Spans
 
 log = structlog.get_logger()
 
@@ -71,7 +75,10 @@ def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None
         pool.open()
         stack.callback(pool.close, _CLOSE_S)
         admin = AdminClient(client_options(settings.kafka, **MUTE))
-        writer = _writer(settings, pool, admin, clock, accept_poison)
+        spans = spans_of(settings.app, "sink")
+        if spans is not None:
+            stack.callback(spans.close, _CLOSE_S)
+        writer = _writer(settings, pool, admin, clock, accept_poison, spans)
         foreign = foreign_schemas(settings.schema_registry, stack)
         pipeline = Pipeline(writer, settings.sink, health, clock, foreign)
         lag = Lag(settings.kafka.events_topic, pipeline.committed)
@@ -180,7 +187,12 @@ def _on_statistics(kafka: Dependency, lag: Lag) -> Callable[[str], None]:
 
 
 def _writer(
-    settings: Settings, pool: ConnectionPool, admin: AdminClient, clock: SystemClock, accept_poison: int
+    settings: Settings,
+    pool: ConnectionPool,
+    admin: AdminClient,
+    clock: SystemClock,
+    accept_poison: int,
+    spans: "Spans | None",
 ) -> Writer:
     topic, group = settings.kafka.events_topic, settings.sink.group_id
     timeouts = _timeouts(settings)
@@ -188,16 +200,21 @@ def _writer(
         settings.kafka,
         **{"acks": "all", "enable.idempotence": True, "message.max.bytes": MAX_MESSAGE_BYTES, **MUTE},
     )
-    return Writer(
-        apply=Apply(
-            write=Write(pool, Offsets(topic, group), timeouts),
-            isolate=Isolate(pool, timeouts),
-            dead_letters=DeadLetters(
-                producing, topic=settings.kafka.dead_letters_topic, origin_topic=topic, clock=clock
-            ),
-            storm=Storm(settings.sink.storm_window, accept_poison),
-            pace=Pace(settings.sink.batch_rows),
+    apply: Applying = Apply(
+        write=Write(pool, Offsets(topic, group), timeouts),
+        isolate=Isolate(pool, timeouts),
+        dead_letters=DeadLetters(
+            producing, topic=settings.kafka.dead_letters_topic, origin_topic=topic, clock=clock
         ),
+        storm=Storm(settings.sink.storm_window, accept_poison),
+        pace=Pace(settings.sink.batch_rows),
+    )
+    if spans is not None:
+        from consumers.tracing import TracedApply  # noqa: PLC0415 - its library is an extra
+
+        apply = TracedApply(apply, spans, topic=topic, group=group)
+    return Writer(
+        apply=apply,
         positions=Positions(pool, admin, topic, group, timeouts),
         circuit=Circuit(failures=settings.breaker.failures, reset_s=settings.breaker.reset_s, clock=clock),
         clock=clock,

@@ -17,7 +17,7 @@ import structlog
 from config import metrics
 from config.clock import Clock
 from config.errors import Unavailable
-from consumers.apply import Apply
+from consumers.apply import Applying
 from consumers.batch import Batch
 from consumers.breaker import Circuit
 from consumers.fates import Fenced, PostgresUnavailable
@@ -93,7 +93,7 @@ Result = Placed | Written | Dropped | Failed | Crashed | Checked
 class Writer:
     """Owns the writing thread; `submit` and `results` are for the polling thread."""
 
-    def __init__(self, *, apply: Apply, positions: Positions, circuit: Circuit, clock: Clock) -> None:
+    def __init__(self, *, apply: Applying, positions: Positions, circuit: Circuit, clock: Clock) -> None:
         self._apply, self._read_positions = apply, positions
         self._circuit, self._clock = circuit, clock
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()

@@ -35,6 +35,14 @@ class Scope(Protocol):
         ...
 
 
+class Application(Protocol):
+    """What answers requests."""
+
+    async def __rsgi__(self, scope: Scope, exchange: "Exchange") -> None:
+        """Answer one request."""
+        ...
+
+
 class Exchange(Incoming, Protocol):
     """A request's body, and where its answer goes."""
 

@@ -16,14 +16,14 @@ from granian.server.embed import Server
 from config.errors import SettingsError
 from config.logs import GRANIAN_LOGGING
 from config.sections import HttpSettings
+from producers.exchange import Application
 from producers.tls import Certificate, checked_certificate
-from producers.web import Web
 
 log = structlog.get_logger()
 
 
 class Listener:
-    """Serves a `Web`, HTTP/1.1 only: a vendor needs no more, and each version has limits of its own.
+    """Serves an application, HTTP/1.1 only: a vendor needs no more, and each version has limits of its own.
 
     Headers are bounded in time and size and to 100 of them by hyper; an idle connection is closed after
     the time for headers. Connections beyond `max_connections` wait in the kernel's queue.
@@ -33,7 +33,7 @@ class Listener:
         http: Address and bounds.
     """
 
-    def __init__(self, web: Web, http: HttpSettings) -> None:
+    def __init__(self, web: Application, http: HttpSettings) -> None:
         self._web, self._http, self._host = web, http, http.host
         certificate = checked_certificate(http)
         self._socket = _bound(http.host, http.port)

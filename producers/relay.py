@@ -5,7 +5,7 @@ import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 import uvloop
@@ -16,6 +16,7 @@ from config.errors import ExitCode, RelayError, SettingsError
 from config.health import Health
 from config.settings import Settings
 from config.sidecar import Sidecar
+from config.tracing import spans_of
 from producers.dead_letters import ParkingPlace
 from producers.intake import Intake
 from producers.limits.configured import Limits
@@ -27,6 +28,9 @@ from producers.spool.failover import Failover
 from producers.spool.leftovers import warn_of_leftovers
 from producers.web import Web
 from schemas.by_settings import writing_frame
+
+if TYPE_CHECKING:
+    from producers.tracing import Tracing
 
 log = structlog.get_logger()
 
@@ -60,10 +64,10 @@ def run(settings: Settings) -> ExitCode:
 
 
 async def _serve(settings: Settings, clock: Clock, frame: bytes) -> ExitCode:
-    ending: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-    _end_on_signals(ending)
+    ending = _ending_on_signals()
     health = Health(clock)
     with ExitStack() as stack:
+        tracing = _tracing(settings, stack)
         spool = health.dependency("spool", needed=False) if settings.relay.spool else None
         publisher = Publisher(
             settings.kafka,
@@ -86,7 +90,7 @@ async def _serve(settings: Settings, clock: Clock, frame: bytes) -> ExitCode:
             health.dependency("dead_letters", needed=False),
         )
         pipeline = Pipeline(
-            safety,
+            safety if tracing is None else tracing.publisher(safety),
             clock,
             settings.kafka.events_topic,
             settings.kafka.dead_letters_topic,
@@ -95,7 +99,7 @@ async def _serve(settings: Settings, clock: Clock, frame: bytes) -> ExitCode:
             frame=frame,
         )
         web = _web(settings, pipeline, health, clock, limits)
-        listener = Listener(web, settings.http)
+        listener = Listener(web if tracing is None else tracing.web(web), settings.http)
         if settings.metrics.enabled:
             stack.callback(_sidecar(settings, health, clock, safety.sample).stop)
         port = await listener.start()
@@ -121,17 +125,29 @@ async def _serve(settings: Settings, clock: Clock, frame: bytes) -> ExitCode:
     return ExitCode.DONE
 
 
+def _tracing(settings: Settings, stack: ExitStack) -> "Tracing | None":
+    """What stands around the others to tell of spans; None where they are off, and then nothing does."""
+    if (spans := spans_of(settings.app, "relay")) is None:
+        return None
+    from producers.tracing import Tracing  # noqa: PLC0415 - its library is an extra
+
+    stack.callback(spans.close, _LAST_WORDS_S)
+    return Tracing(spans)
+
+
 def _end(ending: "asyncio.Future[str | None]", reason: str | None) -> None:
     if not ending.done():
         ending.set_result(reason)
 
 
-def _end_on_signals(ending: "asyncio.Future[str | None]") -> None:
+def _ending_on_signals() -> "asyncio.Future[str | None]":
     loop = asyncio.get_running_loop()
+    ending: asyncio.Future[str | None] = loop.create_future()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, _end, ending, None)
     # it asks to read files again, which by default would end the process; with TLS the listener takes it over
     loop.add_signal_handler(signal.SIGHUP, log.info, "certificate_absent")
+    return ending
 
 
 def _web(settings: Settings, pipeline: Pipeline, health: Health, clock: Clock, limits: Limits) -> Web:

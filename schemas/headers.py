@@ -5,7 +5,7 @@ import random
 import re
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from schemas.event import MICROSECONDS, EventType, SessionEvent
 
@@ -16,8 +16,16 @@ _TYPES: Final = {kind: ("ce_type", f"sessionrelay.{kind.lower()}".encode()) for 
 _chance: Final = random.Random(os.urandom(32))  # noqa: S311 - ids of traces are no secrets
 """Seeded once: asking the system for each request lets go of the interpreter, twice."""
 _TRACEPARENT: Final = re.compile(
-    r"(?!ff)[0-9a-f]{2}-(?!0{32})(?P<trace>[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-(?P<flags>[0-9a-f]{2})"
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})(?P<trace>[0-9a-f]{32})-(?!0{16})(?P<span>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})"
 )
+
+
+class Trace(NamedTuple):
+    """A trace, the span of it that led here, both in hexadecimal digits, and whether anybody keeps it."""
+
+    trace_id: str
+    span_id: str
+    is_sampled: bool
 
 
 def cloudevents_headers(event: SessionEvent, traceparent: str) -> list[tuple[str, bytes]]:
@@ -66,8 +74,14 @@ def continue_trace(incoming: str | None) -> str:
 
 def trace_id_of(traceparent: str | None) -> str | None:
     """The trace that a `traceparent` names, for a log line; None where it is invalid."""
+    trace = trace_of(traceparent)
+    return None if trace is None else trace.trace_id
+
+
+def trace_of(traceparent: str | None) -> Trace | None:
+    """All that a `traceparent` says; None where there is none, or it is invalid."""
     found = None if traceparent is None else _read(traceparent)
-    return None if found is None else found["trace"]
+    return found and Trace(found["trace"], found["span"], is_sampled=bool(int(found["flags"], 16) & 1))
 
 
 def _read(traceparent: str) -> re.Match[str] | None:

@@ -49,6 +49,17 @@ def test_librdkafkas_lines_are_known_by_their_facility() -> None:
     assert "repeated" not in vars(once)
 
 
+def test_an_exporter_of_spans_is_known_by_what_it_says() -> None:
+    repeats = Repeats(FrozenClock())
+    lines = [
+        logging.LogRecord(
+            "opentelemetry.exporter", logging.WARNING, "", 0, "gone, again in %ss", (wait,), None
+        )
+        for wait in range(3)
+    ]
+    assert [repeats.filter(line) for line in lines] == [True, False, False]
+
+
 def test_what_does_not_repeat_by_itself_always_passes() -> None:
     repeats = Repeats(FrozenClock())
     other = logging.LogRecord("httpx", logging.WARNING, "", 0, "gone: %s", ("FAIL",), None)
