@@ -35,7 +35,10 @@ class SinkRun(NamedTuple):
     cpu_s: float
     peak_mib: float
     stages_s: Mapping[str, float]
-    """Seconds that the first process spent in each stage of its batches, where it has a sidecar; decode is beside the others."""
+    """Seconds that the first process spent in each stage of its batches; decode is beside the others.
+
+    Only its sidecar tells: without one there are none.
+    """
 
     def figures(self) -> dict[str, float]:
         """Rates in rows a second, with start-up and without; 0 if the first look saw all rows at once."""
