@@ -42,6 +42,7 @@ COMMANDS: Final[Mapping[str, _Command]] = {
     "status": _Command("status", "Example: [bold]session-relay status --watch --url http://10.0.0.7:9102[/]"),
     "up": _Command("up", "Example: [bold]session-relay up --once --json[/]"),
     "vendors": _Command("vendors", "Example: [bold]session-relay vendors --json[/]"),
+    "archive": _Command("archive", is_group=True),
     "config": _Command("config", is_group=True),
     "dead-letters": _Command("dead_letters", is_group=True),
     "replays": _Command("replays", is_group=True),

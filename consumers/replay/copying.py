@@ -18,7 +18,8 @@ from consumers.batch import headers_of
 from consumers.dead_letters import MAX_MESSAGE_BYTES
 from consumers.fates import KafkaUnavailable, is_passing
 from consumers.replay.order import Order
-from consumers.replay.reading import PATIENCE_S, Reading
+from consumers.replay.origin import Source
+from consumers.replay.reading import PATIENCE_S
 from schemas.codec import decode
 from schemas.reader import Read as ReadBody
 
@@ -70,7 +71,7 @@ class Copying:
         self._figures: dict[str, int] = {}
 
     def __call__(
-        self, reading: Reading, figures: Mapping[str, int], *, note: Note, told: Told
+        self, reading: Source, figures: Mapping[str, int], *, note: Note, told: Told
     ) -> Mapping[str, int]:
         """Send everything; returns counts of what was sent, left out, and could not be read.
 
@@ -127,7 +128,7 @@ class Copying:
         self._figures["left_out"] += not wanted
         return wanted
 
-    def _settle(self, reading: Reading, note: Note) -> None:
+    def _settle(self, reading: Source, note: Note) -> None:
         if self._producer.flush(self._patience_s):
             raise KafkaUnavailable("Kafka did not acknowledge in time: the same command goes on later")
         self._check()

@@ -22,7 +22,7 @@ from consumers.isolate import Isolate
 from consumers.offsets import Offsets
 from consumers.positions import Position, Row
 from consumers.replay.held import Held
-from consumers.replay.reading import Reading
+from consumers.replay.origin import Source
 from consumers.replay.shadow import TIMEOUTS
 from consumers.write import Write
 
@@ -76,7 +76,7 @@ class Folding:
         self._decoder.place(self.positions)
         return {number: position.begin for number, position in self.positions.items()}
 
-    def fold(self, reading: Reading, told: Told, rate: float | None = None) -> None:
+    def fold(self, reading: Source, told: Told, rate: float | None = None) -> None:
         """Everything up to the reading's ends, batch by batch.
 
         Raises:
@@ -100,7 +100,7 @@ class Folding:
             if writing is not None:
                 writing.result()
 
-    def within(self, connection: Connection[Any], reading: Reading) -> Positions:
+    def within(self, connection: Connection[Any], reading: Source) -> Positions:
         """The same in the transaction that the connection is in; returns the positions after its COMMIT.
 
         Raises:

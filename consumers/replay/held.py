@@ -1,7 +1,7 @@
 """What Kafka holds of a topic now: its id, and where each partition's log begins and ends."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
@@ -16,6 +16,10 @@ from consumers.fates import kafka_errors
 from consumers.positions import as_uuid
 
 TIMEOUT_S: Final = 10.0
+NO_END: Final = 2**63 - 1
+"""Behind every offset."""
+Span = tuple[int, int, int]
+"""A partition, its first offset, and the one behind its last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +32,26 @@ class Held:
     """First offset by partition: where retention has got to."""
     end: Mapping[int, int]
     """Next offset to be given out, by partition."""
+    kept: Mapping[int, int] = field(default_factory=dict)
+    """By partition, how far an archive goes in whose place this stands; empty without one."""
+    alive: bool = True
+    """Whether there is a topic behind the archive's end, which sinks go on with."""
+    spans: Sequence[Span] = ()
+    """What can be read where that is not all from `first` on: an archive may end before the log begins."""
+
+    def covered(self) -> Sequence[Span]:
+        """What can be read, and what will be."""
+        return self.spans or [(number, first, NO_END) for number, first in self.first.items()]
+
+    @property
+    def whole(self) -> bool:
+        """Whether it has every record that there ever was, up to its end."""
+        at = dict.fromkeys(self.first, 0)
+        for number, first, behind in sorted(self.covered()):
+            if first != at[number]:
+                return False
+            at[number] = behind
+        return True
 
 
 class Logs:

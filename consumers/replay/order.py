@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from config.errors import RelayError, SettingsError
-from consumers.replay.held import Held, Logs
+from consumers.replay.held import Held
 from schemas.event import EventType
 
 Bound = datetime | int
@@ -27,6 +27,8 @@ class Order:
     source: str | None = None
     type: EventType | None = None
     renormalise: bool = False
+    archive: str | None = None
+    """`--from-archive` as it was typed."""
 
     @property
     def kind(self) -> str:
@@ -48,7 +50,17 @@ class Range(NamedTuple):
 Ranges = Mapping[int, Range]
 
 
-def ranges_between(logs: Logs, held: Held, first: Bound | None, last: Bound | None) -> Ranges:
+class Timed(Protocol):
+    """A log that can be asked for a time."""
+
+    held: Held
+
+    def at_time(self, time_ms: int) -> Mapping[int, int]:
+        """By partition, the first offset of that time or a later one; the end where there is none."""
+        ...
+
+
+def ranges_between(origin: Timed, first: Bound | None, last: Bound | None) -> Ranges:
     """The offsets between two bounds that the log holds; what was left out is where the log begins or ends.
 
     A time means the records that were published from it on, up to but without the other; an offset is
@@ -60,7 +72,8 @@ def ranges_between(logs: Logs, held: Held, first: Bound | None, last: Bound | No
     """
     if first is not None and last is not None and type(first) is type(last) and first >= last:  # type: ignore[operator]
         raise SettingsError("--to has to lie after --from")
-    begins, ends = _offsets(logs, held, first, held.first), _offsets(logs, held, last, held.end)
+    held = origin.held
+    begins, ends = _offsets(origin, first, held.first), _offsets(origin, last, held.end)
     ranges = {}
     for number, end in held.end.items():
         begin = min(max(begins[number], held.first[number]), end)
@@ -80,9 +93,9 @@ def told_of(held: Held) -> str:
     return "; ".join(logs)
 
 
-def _offsets(logs: Logs, held: Held, bound: Bound | None, default: Mapping[int, int]) -> Mapping[int, int]:
+def _offsets(origin: Timed, bound: Bound | None, default: Mapping[int, int]) -> Mapping[int, int]:
     if bound is None:
         return default
     if isinstance(bound, datetime):
-        return logs.at_time(held, max(0, int(bound.timestamp() * 1000)))
-    return dict.fromkeys(held.end, bound)
+        return origin.at_time(max(0, int(bound.timestamp() * 1000)))
+    return dict.fromkeys(origin.held.end, bound)

@@ -4,12 +4,10 @@ from typing import Any, Final
 
 from psycopg import Connection
 
-from config.sections import KafkaSettings
 from consumers import statements
 from consumers.fates import postgres_errors
-from consumers.replay.held import Held
 from consumers.replay.order import Range, Ranges
-from consumers.replay.reading import Reading
+from consumers.replay.origin import Origin
 
 _OLDEST: Final = 100
 """Records of each partition that are looked at."""
@@ -35,26 +33,26 @@ def partition_of(key: bytes, partitions: int) -> int:
     return (murmur2(key) & 0x7FFFFFFF) % partitions
 
 
-def of_user(
-    kafka: KafkaSettings, connection: Connection[Any], held: Held, ranges: Ranges, user: str
-) -> Ranges:
+def of_user(origin: Origin, connection: Connection[Any], ranges: Ranges, user: str) -> Ranges:
     """The ranges that can hold the user's records.
 
     That is one partition. It is all of them where partitions were added: Kafka keeps no note of that, but
     the oldest records are where the former count has put them, and so may be the user's own rows.
     """
+    held = origin.held
     home = partition_of(user.encode(), len(held.end))
     with postgres_errors():
         asked = {"user_id": user, "topic_id": held.topic_id}
         seen = {number for (number,) in connection.execute(statements.READ_USERS_PARTITIONS, asked)}
-    if seen - {home} or _added(kafka, held):
+    if seen - {home} or _added(origin):
         return ranges
     return {home: ranges[home]}
 
 
-def _added(kafka: KafkaSettings, held: Held) -> bool:
+def _added(origin: Origin) -> bool:
+    held = origin.held
     oldest = {n: Range(first, min(first + _OLDEST, held.end[n])) for n, first in held.first.items()}
-    with Reading(kafka, held.topic, oldest) as reading:
+    with origin.reading(oldest) as reading:
         while records := reading.read(_OLDEST):
             for partition, _, _, message in records:
                 key = message.key()

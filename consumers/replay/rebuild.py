@@ -21,8 +21,8 @@ from consumers.replay.folding import Folding, Told
 from consumers.replay.held import Held
 from consumers.replay.notes import Replay, Replays
 from consumers.replay.order import Range, Ranges
-from consumers.replay.reading import Reading
-from consumers.replay.shadow import Shadow, live_schema
+from consumers.replay.origin import Origin, Source
+from consumers.replay.shadow import Shadow, beyond, live_schema
 
 Phase = Callable[[str], None]
 """Told the name of each step before it begins."""
@@ -31,13 +31,15 @@ CLOSE_AT: Final = 5_000
 
 
 def targets(connection: Connection[Any], live: str, held: Held, group: str) -> Mapping[int, int]:
-    """By partition, how far the sinks are: the fold never goes beyond.
+    """By partition, how far the sinks are: the fold goes no further, unless an archive does.
 
     Raises:
         StoppedForSafety: The sinks are ahead of the log, which was cut.
     """
+    if not held.alive:
+        return held.kept
     found = _offsets(connection, live, held, group)
-    told = {}
+    told = dict(held.kept)
     for number, topic_id, next_offset in found:
         if topic_id != held.topic_id or number not in held.end:
             continue  # the topic was recreated, and no sink has begun with it
@@ -46,7 +48,7 @@ def targets(connection: Connection[Any], live: str, held: Held, group: str) -> M
                 f"the log of partition {number} ends at {held.end[number]}, and the sinks have applied "
                 f"{next_offset}: it was cut; let a sink read it again first"
             )
-        told[number] = next_offset
+        told[number] = max(next_offset, held.kept.get(number, 0))
     return told
 
 
@@ -61,13 +63,15 @@ class Rebuild:
     Args:
         settings: Where everything is.
         connection: To the database, committing each statement by itself.
-        held: The log as it is now.
+        origin: Where records come from.
         decoder: Reads records into rows.
     """
 
-    def __init__(self, settings: Settings, connection: Connection[Any], held: Held, decoder: Decoder) -> None:
-        self._settings, self._connection, self.held = settings, connection, held
-        self.decoder = decoder
+    def __init__(
+        self, settings: Settings, connection: Connection[Any], origin: Origin, decoder: Decoder
+    ) -> None:
+        self._settings, self._connection, self.held = settings, connection, origin.held
+        self.decoder, self.reading = decoder, origin.reading
         self.live = live_schema(connection)
         self.group = settings.sink.group_id
 
@@ -78,13 +82,9 @@ class Rebuild:
         return {n: Range(first, max(first, ends.get(n, first))) for n, first in self.held.first.items()}
 
     def beyond_the_log(self) -> int:
-        """How many live rows come from before the log's begin, or from another topic."""
+        """How many live rows come from where nothing can be read any more, or from another topic."""
         names = Shadow(self._settings.db, 0).names(self.live)
-        wanted = {
-            "topic_id": self.held.topic_id,
-            "partitions": list(self.held.first),
-            "firsts": list(self.held.first.values()),
-        }
+        wanted = beyond(self.held)
         with postgres_errors():
             row = self._connection.execute(statements.COUNT_BEYOND.format(**names), wanted).fetchone()
         return int(row[0]) if row else 0
@@ -100,7 +100,7 @@ class Rebuild:
             replays.note(replay, phase="folding", figures={"beyond_the_log": beyond})
         with shadow.pool() as pool:
             folding = Folding(pool, self.held, self.group, self.decoder)
-            with Building(self, shadow, pool, folding, self._settings, self._connection) as building:
+            with Building(self, shadow, pool, folding, self._connection) as building:
                 building.beyond = int(beyond or 0)
                 yield building
 
@@ -114,12 +114,11 @@ class Building:
         shadow: Shadow,
         pool: ConnectionPool,
         folding: Folding,
-        settings: Settings,
         connection: Connection[Any],
     ) -> None:
         self.shadow, self.pool, self.folding = shadow, pool, folding
         self.rebuild = rebuild
-        self._settings, self.connection = settings, connection
+        self.connection = connection
         self.names = shadow.names(rebuild.live)
         self.beyond = 0
         self._reading = self._anew()
@@ -130,10 +129,10 @@ class Building:
     def __exit__(self, *_: object) -> None:
         self._reading.__exit__()
 
-    def _anew(self) -> Reading:
+    def _anew(self) -> Source:
         begins = self.folding.place()
         ranges = {number: Range(begin, begin) for number, begin in begins.items()}
-        return Reading(self._settings.kafka, self.rebuild.held.topic, ranges)
+        return self.rebuild.reading(ranges)
 
     def again(self) -> None:
         """Go back to what is committed, after a transaction that was rolled back."""
@@ -141,15 +140,19 @@ class Building:
         self._reading = self._anew()
 
     def remaining(self, connection: Connection[Any] | None = None) -> int:
-        """How many offsets the shadow is behind the sinks, as that connection sees them."""
+        """How many offsets the shadow is behind the sinks, as that connection sees them, or the archive."""
         self._aim(connection or self.connection)
         return self._reading.left
 
     def _aim(self, connection: Connection[Any]) -> None:
         held = self.rebuild.held
-        with postgres_errors():
-            rows = _offsets(connection, self.rebuild.live, held, self.rebuild.group)
-        self._reading.extend({number: end for number, topic_id, end in rows if topic_id == held.topic_id})
+        ends = dict(held.kept)
+        if held.alive:
+            with postgres_errors():
+                rows = _offsets(connection, self.rebuild.live, held, self.rebuild.group)
+            ours = [(number, end) for number, topic_id, end in rows if topic_id == held.topic_id]
+            ends.update({number: max(end, ends.get(number, 0)) for number, end in ours})
+        self._reading.extend(ends)
 
     def catch_up(self, told: Told, rate: float | None = None) -> None:
         """Fold until fewer than 5,000 records remain; they may be more again a moment later."""
@@ -177,7 +180,7 @@ class Building:
     def compare(self, *, most: int, show_values: bool) -> Difference:
         """Compare both tables at the same offsets: those that the sinks have in one snapshot."""
         held = self.rebuild.held
-        whole = not self.beyond and not any(held.first.values())
+        whole = not self.beyond and held.whole
         with postgres_errors(), self.pool.connection() as connection:
             connection.isolation_level = IsolationLevel.REPEATABLE_READ
             try:
@@ -201,6 +204,21 @@ class Building:
         return found
 
     def within(self, connection: Connection[Any]) -> dict[int, Any]:
-        """Fold exactly up to the sinks' offsets as this transaction sees them."""
+        """Fold exactly up to the sinks' offsets as this transaction sees them.
+
+        Raises:
+            StoppedForSafety: There is only an archive, and sinks have written what it can't have.
+        """
+        if not self.rebuild.held.alive:
+            self._check_unmoved(connection)
         self._aim(connection)
         return self.folding.within(connection, self._reading)
+
+    def _check_unmoved(self, connection: Connection[Any]) -> None:
+        wanted = {"group": self.rebuild.group, "topic": self.rebuild.held.topic}
+        row = connection.execute(statements.HAVE_SINKS_MOVED.format(**self.names), wanted).fetchone()
+        if row is None or row[0]:
+            raise StoppedForSafety(
+                "sinks have written since the rebuild began, and the archive has nothing of the topic that "
+                "they read: stop them, cancel the rebuild, and begin anew"
+            )

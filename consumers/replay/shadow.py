@@ -55,7 +55,7 @@ class Shadow:
         takes later is found missing.
         """
         wanted = {
-            "topic_id": held.topic_id,
+            **beyond(held),
             "partitions": list(held.first),
             "firsts": list(held.first.values()),
             "group": group,
@@ -114,6 +114,12 @@ class Shadow:
 _SEARCH_PATH: Final = (
     "SELECT set_config('search_path', %(path)s || ', ' || current_setting('search_path'), true)"
 )
+
+
+def beyond(held: Held) -> dict[str, Any]:
+    """What can be read, for the statements that look for live rows of elsewhere."""
+    partitions, begins, ends = (list(column) for column in zip(*held.covered(), strict=True))
+    return {"topic_id": held.topic_id, "held": partitions, "begins": begins, "ends": ends}
 
 
 def _is_there(connection: Connection[Any], name: str) -> bool:

@@ -1,4 +1,4 @@
-"""`session-relay replay`: read a part of the log again, to another topic."""
+"""`session-relay replay`: read a part of the log, or of an archive, again."""
 
 from contextlib import ExitStack
 from typing import Annotated
@@ -8,9 +8,10 @@ import typer
 from config.errors import SettingsError
 from config.migrations.check import connect, require_current
 from config.migrations.files import migrations
-from config.settings import load
+from config.settings import Settings, load
 from consumers.pool import database_url
 from consumers.replay.order import Order
+from consumers.replay.origin import LogOrigin, Origin
 from schemas.by_settings import foreign_schemas
 from schemas.event import EventType
 from session_relay.commands.replay_plan import Wanted
@@ -29,6 +30,9 @@ def command(  # noqa: PLR0913 - each is one option of the command
     kind: Annotated[EventType | None, typer.Option("--type", help="Only events of this type.")] = None,
     topic: Annotated[str | None, typer.Option(help="Topic to send the records to; it must exist.")] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Fold the log into a new table.")] = False,
+    archive: Annotated[
+        str | None, typer.Option("--from-archive", help="Read this archive first, then the topic behind it.")
+    ] = None,
     renormalise: Annotated[
         bool, typer.Option("--renormalise", help="With --rebuild: read `raw` by today's normalisers.")
     ] = False,
@@ -51,7 +55,8 @@ def command(  # noqa: PLR0913 - each is one option of the command
     --topic sends records on with their own keys, bytes, headers and event ids. --rebuild folds all of the
     log, up to where the sinks are, into a table of its own by the sinks' rule, and tells what differs from
     the live one; rows older than the log stay as they are (beyond_the_log). --swap puts it in the live
-    one's place.
+    one's place. --from-archive reads what `session-relay archive` has kept, as if retention had not ended,
+    and goes on with the topic if it is still the same; damaged files are refused before anything is written.
 
     Without --execute it says how much that is, where the log begins, and what of it was parked. No group is
     joined, nobody's offsets move, and the end is fixed at the start. The same command goes on with a
@@ -61,7 +66,14 @@ def command(  # noqa: PLR0913 - each is one option of the command
     Example: session-relay replay --from 2h --source garmin --topic lab.events --execute
     """
     order = Order(
-        target=topic, first=first, last=last, user=user, source=source, type=kind, renormalise=renormalise
+        target=topic,
+        first=first,
+        last=last,
+        user=user,
+        source=source,
+        type=kind,
+        renormalise=renormalise,
+        archive=archive,
     )
     _check(order, rebuild=rebuild, swapping=swap or allow_fewer)
     _run(order, Wanted(execute, as_json, rate, examples, show_values, swap, allow_fewer))
@@ -85,7 +97,23 @@ def _run(order: Order, wanted: Wanted) -> None:
     with connect(database_url(settings.db)) as connection, ExitStack() as stack:
         require_current(connection, migrations())
         foreign = foreign_schemas(settings.schema_registry, stack)
+        origin = _origin(settings, order)
         if order.kind == "rebuild":
-            rebuild_table(settings, connection, order, wanted, foreign)
+            rebuild_table(settings, connection, origin, order, wanted, foreign)
         else:
-            replay_to_topic(settings, connection, order, wanted, foreign)
+            replay_to_topic(settings, connection, origin, order, wanted, foreign)
+
+
+def _origin(settings: Settings, order: Order) -> Origin:
+    if order.archive is None:
+        return LogOrigin(settings.kafka, settings.kafka.events_topic)
+    from consumers.archive.origin import ArchiveOrigin  # noqa: PLC0415 - fsspec, for the few that want it
+
+    origin = ArchiveOrigin(settings.kafka, order.archive)
+    if order.target == origin.held.topic:
+        raise SettingsError(f"--topic can't be {order.target}: the archive is of it")
+    if order.kind == "rebuild" and origin.held.topic != settings.kafka.events_topic:
+        raise SettingsError(
+            f"that archive is of {origin.held.topic}, and sinks read {settings.kafka.events_topic}"
+        )
+    return origin

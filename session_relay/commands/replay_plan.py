@@ -11,6 +11,7 @@ from consumers.replay.folding import Told
 from consumers.replay.held import Held
 from consumers.replay.notes import Replay
 from consumers.replay.order import Ranges
+from consumers.replay.origin import Origin
 from schemas.reader import Read
 
 Foreign = Callable[[int], Read] | None
@@ -40,6 +41,18 @@ class Work(NamedTuple):
     """Offsets that retention has removed since it began."""
 
 
+def check(console: Console, origin: Origin, ranges: Ranges, *, execute: bool) -> None:
+    """Refuse an archive that is damaged: by its sizes in a dry run, by its checksums before it is read.
+
+    Raises:
+        StoppedForSafety: It is.
+    """
+    if origin.held.kept:
+        records = sum(range_.end - range_.begin for range_ in ranges.values())
+        with progress_bar(console, records, "checking the archive") as told:
+            origin.check(ranges, whole=execute, told=told)
+
+
 def plan(work: Work, parked: Mapping[str, int]) -> dict[str, Any]:
     """What is to be read, for programs."""
     partitions = [
@@ -49,6 +62,7 @@ def plan(work: Work, parked: Mapping[str, int]) -> dict[str, Any]:
             "end": range_.end,
             "log_begins": work.held.first[number],
             "log_ends": work.held.end[number],
+            "archived_to": work.held.kept.get(number),
         }
         for number, range_ in sorted(work.ranges.items())
     ]
@@ -60,6 +74,7 @@ def plan(work: Work, parked: Mapping[str, int]) -> dict[str, Any]:
         "partitions": partitions,
         "parked": dict(parked),
         "goes_on_with": earlier,
+        "topic_is_there": work.held.alive,
         "removed_since": work.removed,
     }
 
@@ -71,13 +86,24 @@ def say(console: Console, work: Work, told: Mapping[str, Any]) -> None:
     for one in told["partitions"]:
         console.print(
             f"partition {one['partition']}: {one['end'] - one['begin']:,} records, "
-            f"offsets {one['begin']} to {one['end']}; the log has {one['log_begins']} to {one['log_ends']}"
+            f"offsets {one['begin']} to {one['end']}; {_reach(one)}"
+        )
+    if not work.held.alive:
+        console.print(
+            f"[yellow]{work.held.topic} is gone, or another one since: the archive is all there is.[/]"
         )
     if work.removed:
         console.print(f"[yellow]retention has removed {work.removed:,} records since it began[/]")
     if told["parked"]:
         states = ", ".join(f"{count:,} {state}" for state, count in told["parked"].items())
         console.print(f"Of these the sinks have parked: {states}; see `session-relay dead-letters list`.")
+
+
+def _reach(one: Mapping[str, Any]) -> str:
+    whole = f"{one['log_begins']} to {one['log_ends']}"
+    if one["archived_to"] is None:
+        return f"the log has {whole}"
+    return f"archive and log have {whole}, the archive up to {one['archived_to']}"
 
 
 @contextmanager

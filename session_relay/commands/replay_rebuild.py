@@ -14,29 +14,33 @@ from config.errors import StoppedForSafety
 from config.settings import Settings
 from consumers.decoding import Decoder
 from consumers.replay.difference import Difference
-from consumers.replay.held import Logs
 from consumers.replay.notes import Cancelled, Replay, Replays
 from consumers.replay.order import Order
+from consumers.replay.origin import Origin
 from consumers.replay.rebuild import Building, Rebuild
 from consumers.replay.renormalising import RenormalisingDecoder
 from consumers.replay.shadow import Shadow
 from consumers.replay.swap import refuse, swap
-from session_relay.commands.replay_plan import Foreign, Wanted, Work, plan, progress_bar, say
+from session_relay.commands.replay_plan import Foreign, Wanted, Work, check, plan, progress_bar, say
 
 
 def rebuild(
-    settings: Settings, connection: Connection[Any], order: Order, wanted: Wanted, foreign: Foreign
+    settings: Settings,
+    connection: Connection[Any],
+    origin: Origin,
+    order: Order,
+    wanted: Wanted,
+    foreign: Foreign,
 ) -> None:
     """Say or do it."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    logs, replays = Logs(settings.kafka), Replays(connection)
-    held = logs.held(settings.kafka.events_topic)
+    replays, held = Replays(connection), origin.held
     decoder = Decoder(foreign)
     if order.renormalise:
         from session_relay.renormalising import renormaliser  # noqa: PLC0415 - every vendor, which few need
 
         decoder = RenormalisingDecoder(renormaliser(settings), foreign)
-    rebuilding = Rebuild(settings, connection, held, decoder)
+    rebuilding = Rebuild(settings, connection, origin, decoder)
     earlier = replays.unfinished(order)
     if earlier is not None and earlier.topic_id != held.topic_id:
         raise StoppedForSafety(
@@ -44,6 +48,7 @@ def rebuild(
             f"`session-relay replays cancel {earlier.id} --execute`, and begin anew"
         )
     ranges = rebuilding.ranges()
+    check(console, origin, ranges, execute=wanted.execute)
     work = Work(held, ranges, earlier, 0)
     told = plan(work, replays.parked(held, ranges)) | {"beyond_the_log": rebuilding.beyond_the_log()}
     say(console, work, told)

@@ -14,20 +14,27 @@ from consumers.replay.copying import Copying
 from consumers.replay.held import Logs
 from consumers.replay.notes import Replay, Replays
 from consumers.replay.order import Bound, Order, ranges_between
+from consumers.replay.origin import Origin
 from consumers.replay.placing import of_user
-from consumers.replay.reading import Reading, rest_of
+from consumers.replay.reading import rest_of
 from session_relay.commands.moments import moment
-from session_relay.commands.replay_plan import Foreign, Wanted, Work, plan, progress_bar, say
+from session_relay.commands.replay_plan import Foreign, Wanted, Work, check, plan, progress_bar, say
 
 
 def replay_to_topic(
-    settings: Settings, connection: Connection[Any], order: Order, wanted: Wanted, foreign: Foreign
+    settings: Settings,
+    connection: Connection[Any],
+    origin: Origin,
+    order: Order,
+    wanted: Wanted,
+    foreign: Foreign,
 ) -> None:
     """Say or do it; exits with 1 if it was done and no record matched."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    logs, replays = Logs(settings.kafka), Replays(connection)
-    logs.identity(str(order.target))
-    work = _work(settings, connection, logs, replays, order)
+    replays = Replays(connection)
+    Logs(settings.kafka).identity(str(order.target))
+    work = _work(connection, origin, replays, order)
+    check(console, origin, work.ranges, execute=wanted.execute)
     parked = replays.parked(work.held, work.ranges)
     told = plan(work, parked)
     if not wanted.execute:
@@ -41,7 +48,7 @@ def replay_to_topic(
     replay = work.earlier or replays.begin(order, work.held, work.ranges, "copying")
     with (
         replays.alone(replay.id),
-        Reading(settings.kafka, work.held.topic, work.ranges) as reading,
+        origin.reading(work.ranges) as reading,
         progress_bar(console, told["records"], f"replay {replay.id}") as bar,
     ):
         figures = Copying(settings.kafka, order, rate=wanted.rate, foreign=foreign)(
@@ -60,10 +67,8 @@ def replay_to_topic(
         raise typer.Exit(ExitCode.FAILED)
 
 
-def _work(
-    settings: Settings, connection: Connection[Any], logs: Logs, replays: Replays, order: Order
-) -> Work:
-    held = logs.held(settings.kafka.events_topic)
+def _work(connection: Connection[Any], origin: Origin, replays: Replays, order: Order) -> Work:
+    held = origin.held
     earlier = replays.unfinished(order)
     if earlier is not None:
         if earlier.topic_id != held.topic_id or not set(earlier.ranges) <= set(held.end):
@@ -73,9 +78,9 @@ def _work(
             )
         rest, removed = rest_of(earlier.ranges, earlier.next_offsets, held.first)
         return Work(held, rest, earlier, removed)
-    ranges = ranges_between(logs, held, _bound("--from", order.first), _bound("--to", order.last))
+    ranges = ranges_between(origin, _bound("--from", order.first), _bound("--to", order.last))
     if order.user is not None:
-        ranges = of_user(settings.kafka, connection, held, ranges, order.user)
+        ranges = of_user(origin, connection, ranges, order.user)
     return Work(held, ranges, None, 0)
 
 

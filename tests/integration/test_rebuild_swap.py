@@ -12,9 +12,9 @@ from config.errors import SettingsError, StoppedForSafety
 from config.migrations.check import connect
 from config.settings import load
 from consumers.decoding import Decoder
-from consumers.replay.held import Logs
 from consumers.replay.notes import Replays
 from consumers.replay.order import Order
+from consumers.replay.origin import LogOrigin
 from consumers.replay.rebuild import Rebuild
 from consumers.replay.swap import _swapped
 from schemas.codec import encode
@@ -71,9 +71,9 @@ def test_what_sinks_wrote_after_the_last_look_is_folded_behind_the_lock(
         monkeypatch.setenv(name, value)
     settings = load("sink")
     with connect(rig.database_url) as connection:
-        replays, held = Replays(connection), Logs(settings.kafka).held(rig.topic)
-        rebuild = Rebuild(settings, connection, held, Decoder())
-        replay = replays.begin(Order(), held, rebuild.ranges(), "seeding")
+        replays, origin = Replays(connection), LogOrigin(settings.kafka, rig.topic)
+        rebuild = Rebuild(settings, connection, origin, Decoder())
+        replay = replays.begin(Order(), origin.held, rebuild.ranges(), "seeding")
         with rebuild.begun(replays, replay) as building:
             building.catch_up(lambda _: None)
             since = building.finish(lambda _: None)
