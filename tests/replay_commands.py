@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from confluent_kafka.cimpl import NewTopic
 from typer.testing import CliRunner, Result
 
 from session_relay.cli import app
+from tests.eventually import eventually
 from tests.sink_rig import SinkRig
 
 
@@ -103,6 +104,14 @@ def group_offsets(rig: SinkRig, admin: AdminClient) -> dict[str, Any]:
     names = sorted(group.group_id for group in groups if "replay" in group.group_id)
     consumer = Consumer({"bootstrap.servers": rig.kafka, "group.id": rig.topic})
     count = len(consumer.list_topics(rig.topic, 20).topics[rig.topic].partitions)
-    committed = consumer.committed([TopicPartition(rig.topic, number) for number in range(count)], 20)
+    asked = [TopicPartition(rig.topic, number) for number in range(count)]
+
+    def committed() -> list[int] | None:
+        try:
+            return [at.offset for at in consumer.committed(asked, 20)]
+        except KafkaException:  # a cluster that was just started has no coordinator for a moment
+            return None
+
+    offsets = eventually(committed, within_s=60, every_s=0.2)
     consumer.close()
-    return {"groups": names, "committed": [at.offset for at in committed]}
+    return {"groups": names, "committed": offsets}

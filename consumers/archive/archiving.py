@@ -114,18 +114,19 @@ class Archiving:
                 reading.extend({number: end})
                 while records := reading.read(_AT_ONCE):
                     for partition, expected, offset, message in records:
-                        self._take(partition, expected, offset, message)
+                        self.take(partition, expected, offset, message)
                     told(len(records))
-                self._finish()
+                self.finish()
         finally:
             if self._filling is not None:
                 self._filling.abandon()
 
-    def _take(self, partition: int, expected: int, offset: int, message: Message) -> None:
+    def take(self, partition: int, expected: int, offset: int, message: Message) -> None:
+        """Append a record to its file; `expected` is the offset behind the one before it."""
         self._day = max(self._day, self._day_of(message))
         filling = self._filling
         if filling is None or filling.day != self._day or filling.bytes_taken >= self._most_bytes:
-            self._finish()
+            self.finish()
             filling = Filling(self._place, partition, self._day, expected, self._foreign)
             self._filling = filling
         filling.add(offset, message)
@@ -138,7 +139,8 @@ class Archiving:
         seconds = min(timestamp_ms // 1000, self._clock.now_us() // MICROSECONDS)
         return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """Make the file that is being written a part of the archive."""
         if self._filling is None:
             return
         piece: Piece = self._filling.finish()

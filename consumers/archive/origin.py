@@ -222,7 +222,8 @@ class ArchiveReading:
     def _open_next(self) -> _Opened | None:
         for piece in self._pieces:
             number = piece.partition
-            if piece.begin < self.ends.get(number, 0) and self.next.get(number, piece.end) < piece.end:
+            behind = min(piece.end, self.ends.get(number, 0))
+            if piece.begin < behind and self.next[number] < behind:
                 file = opened(self._place, piece)
                 self._opened = piece, file, file.__enter__()
                 return self._opened

@@ -1,0 +1,320 @@
+"""The log in files: all of it, only once, and back again as it was."""
+
+import json
+import random
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import fastavro
+import pytest
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import TopicPartition
+
+from config.errors import ExitCode, RelayError, SettingsError, StoppedForSafety, Unavailable
+from schemas.event import EventType, SessionEvent
+from tests.archives import DAMAGE, DAY_MS, files, manifest, publish_over_days
+from tests.events import NOW_US, made, spread
+from tests.replay_commands import ends, new_topic, records, run, told, untouched
+from tests.sink_rig import SinkRig
+
+pytestmark = pytest.mark.integration
+
+EVENTS = [
+    made(session=f"s-{n}", user=f"u-{n % 7}", sequence=n, kind=kind)
+    for n in range(60)
+    for kind in (EventType.SESSION_STARTED, EventType.SESSION_COMPLETE)
+]
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)
+from session_relay.cli import main
+main()
+"""
+
+
+def archived(rig: SinkRig, archive: Path) -> Any:
+    return told(rig, "archive", "--to", archive, "--execute")
+
+
+def of_files(archive: Path) -> list[Any]:
+    """Every record, as a reader that is not ours gets it."""
+    found: list[Any] = []
+    for path in files(archive):
+        with path.open("rb") as file:
+            found += fastavro.reader(file)
+    return found
+
+
+def test_all_of_it_is_kept_and_comes_back_as_it_was(rig: SinkRig, admin: AdminClient, tmp_path: Path) -> None:
+    archive, target = tmp_path / "archive", new_topic(admin)
+    publish_over_days(rig, EVENTS, days=3)
+    rig.publish_bytes([(None, b"poison"), (b"u-1", None)])
+    before = untouched(rig, admin, [rig.topic, target])
+    plan = told(rig, "archive", "--to", archive)
+    assert (plan["records"], plan["executed"]) == (len(EVENTS) + 2, False)
+    assert untouched(rig, admin, [rig.topic, target]) == before
+    assert not archive.exists()
+    done = archived(rig, archive)
+    assert (done["archived"], done["unreadable"]) == (len(EVENTS) + 2, 2)
+    assert untouched(rig, admin, [rig.topic, target]) == before
+    assert told(rig, "archive", "verify", archive) == {
+        "files": done["files"],
+        "records": len(EVENTS) + 2,
+        "problems": [],
+    }
+    events = [record["event"] for record in of_files(archive) if record["event"] is not None]
+    assert {event["event_id"] for event in events} == {event.event_id for event in EVENTS}
+    assert {event["type"] for event in events} == {"SESSION_STARTED", "SESSION_COMPLETE"}
+    days = {entry["day"] for entry in manifest(archive)["files"]}
+    first = datetime.fromtimestamp(NOW_US / 1e6, UTC).date().isoformat()
+    assert first in days
+    assert len(days) >= 4  # the poison's is today
+    copied = told(rig, "replay", "--from-archive", archive, "--topic", target, "--execute")
+    assert copied["sent"] == len(EVENTS) + 2
+    origin, copy = records(rig, rig.topic), records(rig, target)
+    assert sorted(map(repr, copy)) == sorted(map(repr, origin))
+
+
+def test_a_second_run_archives_only_what_is_new(rig: SinkRig, tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    rig.publish(EVENTS[:50])
+    archived(rig, archive)
+    former = {path: path.read_bytes() for path in files(archive)}
+    assert archived(rig, archive)["archived"] == 0
+    rig.publish(EVENTS[50:])
+    assert archived(rig, archive)["archived"] == len(EVENTS) - 50
+    assert {path: path.read_bytes() for path in files(archive) if path in former} == former
+    ids = [record["event"]["event_id"] for record in of_files(archive)]
+    assert sorted(ids) == sorted(event.event_id for event in EVENTS)
+    listed = told(rig, "archive", "list", archive)
+    assert sum(one["records"] for one in listed["partitions"]) == len(EVENTS)
+    assert told(rig, "archive", "verify", archive)["problems"] == []
+
+
+def written(rig: SinkRig, count: int) -> None:
+    sink = rig.start()
+    rig.wait_until_done(count, within_s=90)
+    sink.terminate()
+    assert sink.wait(30) == 0
+
+
+def removed(rig: SinkRig, admin: AdminClient, to: dict[int, int]) -> None:
+    """As retention does."""
+    for one in admin.delete_records([TopicPartition(rig.topic, n, at) for n, at in to.items()]).values():
+        one.result(20)
+
+
+REBUILD = ("replay", "--rebuild", "--execute", "--from-archive")
+
+
+def test_without_its_topic_the_table_is_rebuilt(rig: SinkRig, admin: AdminClient, tmp_path: Path) -> None:
+    """Method: topic and rows are gone; what is left is the archive."""
+    archive = tmp_path / "archive"
+    log = spread(random.Random(3), 1_500, sessions=80)
+    publish_over_days(rig, log, days=5)
+    written(rig, len(log))
+    archived(rig, archive)
+    for deleted in admin.delete_topics([rig.topic]).values():
+        deleted.result(20)
+    rig.query("TRUNCATE sessions")
+    plan = told(rig, "replay", "--rebuild", "--from-archive", archive)
+    assert (plan["records"], plan["topic_is_there"], plan["beyond_the_log"]) == (len(log), False, 0)
+    offsets = rig.query("SELECT * FROM consumer_offsets ORDER BY partition")
+    done = told(rig, *REBUILD, archive, "--swap")
+    assert done["swapped"]
+    rig.assert_as_expected(log)
+    assert rig.query("SELECT * FROM consumer_offsets ORDER BY partition") == offsets
+
+
+def test_archive_and_topic_together_are_the_log(rig: SinkRig, admin: AdminClient, tmp_path: Path) -> None:
+    """Method: retention takes half of what is archived; sinks write before and behind the archive's end."""
+    archive = tmp_path / "archive"
+    log = spread(random.Random(4), 1_200, sessions=60)
+    publish_over_days(rig, log[:800], days=4)
+    archived(rig, archive)
+    held = ends(admin, rig.topic)
+    rig.publish(log[800:])
+    written(rig, len(log))
+    removed(rig, admin, {number: end // 2 for number, end in held.items()})
+    rig.query("DELETE FROM sessions WHERE ctid IN (SELECT ctid FROM sessions LIMIT 20)")
+    done = told(rig, *REBUILD, archive)
+    assert (done["beyond_the_log"], done["topic_is_there"]) == (0, True)
+    assert (done["difference"]["only_in_log"], done["difference"]["columns"]) == (20, {})
+    assert told(rig, *REBUILD, archive, "--swap")["swapped"]
+    rig.assert_as_expected(log)
+    target = new_topic(admin)
+    copied = told(rig, "replay", "--from-archive", archive, "--topic", target, "--execute")
+    assert copied["sent"] == len(log)
+
+
+def test_rows_from_between_archive_and_topic_stay(rig: SinkRig, admin: AdminClient, tmp_path: Path) -> None:
+    """Method: retention was faster than the archive; the lost records made rows that nothing else tells."""
+    archive = tmp_path / "archive"
+    rig.publish(made(session=f"a-{n}") for n in range(20))
+    archived(rig, archive)
+    rig.publish(made(session=f"b-{n}") for n in range(10))
+    rig.publish(made(session=f"c-{n}") for n in range(5))
+    written(rig, 35)
+    home = max(ends(admin, rig.topic).items(), key=lambda at: at[1])[0]
+    removed(rig, admin, {home: 30})
+    done = told(rig, *REBUILD, archive)
+    assert (done["beyond_the_log"], done["difference"]["only_in_table"], done["difference"]["differing"]) == (
+        10,
+        0,
+        0,
+    )
+    late = run(rig, "archive", "--to", archive, "--execute")
+    assert late.exit_code == ExitCode.FAILED
+    assert f"partition {home}: retention has removed offsets 20 to 30" in late.stderr
+    verified = run(rig, "archive", "verify", archive)
+    assert isinstance(verified.exception, RelayError)
+    assert f"partition {home} lacks offsets 20 to 30" in verified.stdout
+
+
+def test_sinks_that_wrote_what_no_archive_has_are_not_turned_back(rig: SinkRig, tmp_path: Path) -> None:
+    """Method: the topic was recreated, and a sink writes between rebuild and swap."""
+    archive = tmp_path / "archive"
+    rig.publish(EVENTS)
+    written(rig, len(EVENTS))
+    archived(rig, archive)
+    path, other = archive / "manifest.json", "01234567-89ab-4cde-8f01-23456789abcd"
+    path.write_text(path.read_text("utf-8").replace(manifest(archive)["topic_id"], other))
+    plan = told(rig, *REBUILD, archive)
+    assert (plan["topic_is_there"], plan["difference"]["only_in_table"]) == (False, 0)
+    rig.publish([made(session="later")])
+    written(rig, len(EVENTS) + 1)
+    error = run(rig, *REBUILD, archive, "--swap").exception
+    assert isinstance(error, StoppedForSafety)
+    assert "sinks have written since" in str(error)
+    assert rig.query("SELECT count(*) FROM sessions") == [(61,)]
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_file_is_named_and_refused_before_anything_is_written(
+    rig: SinkRig, admin: AdminClient, tmp_path: Path, kind: str
+) -> None:
+    archive, target = tmp_path / "archive", new_topic(admin)
+    publish_over_days(rig, EVENTS, days=4)
+    archived(rig, archive)
+    damage, words = DAMAGE[kind]
+    path = damage(archive)
+    verified = run(rig, "archive", "verify", archive)
+    assert isinstance(verified.exception, RelayError)
+    assert verified.exception.exit_code == ExitCode.FAILED
+    assert f"{path} " in verified.stdout
+    assert words in verified.stdout
+    assert verified.stdout.endswith("1 problems\n")
+    before = untouched(rig, admin, [rig.topic, target])
+    for wanted in (("--topic", target), ("--rebuild",)):
+        error = run(rig, "replay", "--from-archive", archive, *wanted, "--execute").exception
+        assert isinstance(error, StoppedForSafety)
+        assert path in str(error)
+    assert untouched(rig, admin, [rig.topic, target]) == before
+
+
+def test_counts_gaps_and_strangers_are_looked_for(rig: SinkRig, tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    publish_over_days(rig, EVENTS, days=4)
+    archived(rig, archive)
+    whole = manifest(archive)
+    number = next(f["partition"] for f in whole["files"] if f["begin"] > 0)
+    own = [entry for entry in whole["files"] if entry["partition"] == number]
+    gone, last = own[1], own[-1]
+    last["records"] += 1
+    less = [entry for entry in whole["files"] if entry != gone]
+    (archive / "manifest.json").write_text(json.dumps({**whole, "files": less}))
+    verified = run(rig, "archive", "verify", archive)
+    assert f"{archive}/{gone['path']} is not in the manifest" in verified.stdout
+    assert f"partition {number} lacks offsets {gone['begin']} to {gone['end']}" in verified.stdout
+    assert f"{archive}/{last['path']} has {last['records'] - 1} records" in verified.stdout
+    (archive / "manifest.json").write_text(json.dumps(whole)[:-9])
+    for words in (("verify", archive), ("list", archive), ("--to", archive)):
+        error = run(rig, "archive", *words).exception
+        assert type(error) is RelayError
+        assert "manifest.json is damaged" in str(error)
+
+
+def test_another_topic_and_a_cut_log_are_refused(rig: SinkRig, tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    rig.publish(EVENTS)
+    archived(rig, archive)
+    path = archive / "manifest.json"
+    whole = path.read_text("utf-8")
+    changes = {
+        "recreated": (manifest(archive)["topic_id"], "01234567-89ab-4cde-8f01-23456789abcd"),
+        "is of the topic": (rig.topic, "elsewhere"),
+        "it was cut": ('"end": ', '"end": 9'),
+    }
+    for words, (one, other) in changes.items():
+        path.write_text(whole.replace(one, other))
+        error = run(rig, "archive", "--to", archive, "--execute").exception
+        assert isinstance(error, StoppedForSafety)
+        assert words in str(error)
+
+
+def test_a_full_disk_ends_a_run_and_the_next_goes_on(rig: SinkRig, tmp_path: Path) -> None:
+    """Method: RLIMIT_FSIZE, which write(2) answers with EFBIG; some files fit, one does not."""
+    archive = tmp_path / "archive"
+    chance = random.Random(5)
+    noise: list[SessionEvent] = [
+        made(session=f"s-{n}", user="u-1", stages=bytes(chance.choices((0, 1, 2, 3), k=20 + 9 * n)))
+        for n in range(300)
+    ]
+    publish_over_days(rig, noise, days=3)
+    command = [sys.executable, "-c", LIMITED, "60000", "archive", "--to", str(archive), "--execute"]
+    limited = subprocess.run(command, env=rig.environment(), capture_output=True, timeout=90, check=False)
+    assert limited.returncode == ExitCode.FAILED
+    assert b"no room is left" in limited.stderr
+    assert 0 < len(manifest(archive)["files"]) < 3
+    assert list(archive.glob("**/*.part")) == []
+    assert told(rig, "archive", "verify", archive)["problems"] == []
+    archived(rig, archive)
+    assert told(rig, "archive", "verify", archive)["records"] == len(noise)
+
+
+def test_times_offsets_and_users_choose_from_an_archive_too(
+    rig: SinkRig, admin: AdminClient, tmp_path: Path
+) -> None:
+    archive = tmp_path / "archive"
+    publish_over_days(rig, EVENTS, days=6)
+    archived(rig, archive)
+    held = ends(admin, rig.topic)
+    removed(rig, admin, held)
+    first, last = (
+        datetime.fromtimestamp((NOW_US // 1000 + n * DAY_MS) / 1000, UTC).isoformat() for n in (2, 4)
+    )
+    wanted = ("replay", "--from-archive", archive, "--execute", "--topic")
+    assert told(rig, *wanted, new_topic(admin), "--from", first, "--to", last)["sent"] == len(EVENTS) // 3
+    asked = told(rig, *wanted, new_topic(admin), "--user", "u-3")
+    assert asked["sent"] == sum(event.user_id == "u-3" for event in EVENTS)
+    assert len(asked["partitions"]) == 1
+    part = told(rig, *wanted, new_topic(admin), "--from", 3, "--to", 9)
+    assert part["sent"] == sum(max(0, min(9, end) - 3) for end in held.values())
+
+
+def test_what_cannot_be_is_refused(rig: SinkRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.publish(EVENTS)
+    empty = tmp_path / "nothing"
+    refused: dict[tuple[object, ...], str] = {
+        ("archive",): "--to PATH",
+        ("archive", "--to", "gopher://x/y"): "can't be reached",
+        ("archive", "verify", empty): "there is no archive",
+        ("archive", "list", empty): "there is no archive",
+        ("replay", "--from-archive", empty, "--rebuild"): "there is no archive",
+    }
+    for words, said in refused.items():
+        error = run(rig, *words).exception
+        assert isinstance(error, SettingsError), words
+        assert said in str(error)
+    archive = tmp_path / "archive"
+    archived(rig, archive)
+    error = run(rig, "replay", "--from-archive", archive, "--topic", rig.topic).exception
+    assert isinstance(error, SettingsError)
+    monkeypatch.setattr("consumers.replay.held.TIMEOUT_S", 1.0)
+    kafka, rig.kafka = rig.kafka, "127.0.0.1:1"
+    for words in (("archive", "--to", archive), ("replay", "--from-archive", archive, "--rebuild")):
+        assert isinstance(run(rig, *words).exception, Unavailable)
+    rig.kafka = kafka
