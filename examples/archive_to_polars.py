@@ -7,8 +7,8 @@
     uv run --script examples/archive_to_polars.py /srv/archive nights.parquet
 
 Nothing but the archive is needed: no broker, no registry. What its manifest does not name does not belong to
-it; each file is held against its SHA-256 first. polars' own reader of Avro does not take the map of an event,
-so fastavro reads, and only the columns go to polars. A bucket does too, with s3fs or the like beside this.
+it; each file is held against its SHA-256 first. polars' own reader of Avro refuses such files (2.1), so
+fastavro reads, and only the columns go to polars. A bucket does too, with s3fs or the like beside this.
 """
 
 import hashlib

@@ -6,11 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from schemas.codec import encode
-from schemas.event import SessionEvent
-from tests.events import NOW_US
+from schemas.event import EventType, SessionEvent
+from tests.events import NOW_US, made
+from tests.replay_commands import told
 from tests.sink_rig import SinkRig
 
 DAY_MS = 86_400_000
+EVENTS = [
+    made(session=f"s-{n}", user=f"u-{n % 7}", sequence=n, kind=kind)
+    for n in range(60)
+    for kind in (EventType.SESSION_STARTED, EventType.SESSION_COMPLETE)
+]
+
+
+def archived(rig: SinkRig, archive: Path) -> Any:
+    """Write one; what the command tells."""
+    return told(rig, "archive", "--to", archive, "--execute")
 
 
 def publish_over_days(rig: SinkRig, events: list[SessionEvent], days: int) -> None:

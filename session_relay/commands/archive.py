@@ -52,7 +52,7 @@ def archive(
     if to is None:
         raise SettingsError("say where: --to PATH, or one of the commands verify and list")
     place = Place(to)
-    settings = load("sink")
+    settings = load()
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with ExitStack() as stack:
         if execute:

@@ -106,3 +106,22 @@ def test_polars_gets_a_frame_of_nights(demo: DemoEvents, tmp_path: Path) -> None
     sessions = int(output.splitlines()[-1].split()[0])
     assert 0 < sessions <= demo.types["SESSION_COMPLETE"]
     assert parquet.stat().st_size > 0
+
+
+def test_polars_gets_a_frame_of_an_archive(demo: DemoEvents, tmp_path: Path) -> None:
+    needed("uv")
+    archive = str(tmp_path / "archive")
+    settings = {
+        "KAFKA__BOOTSTRAP_SERVERS": demo.settings["KAFKA"],
+        "KAFKA__EVENTS_TOPIC": demo.settings["TOPIC"],
+        "KAFKA__DEAD_LETTERS_TOPIC": f"{demo.settings['TOPIC']}.dlq",
+    }
+    command = (sys.executable, "-m", "session_relay.cli", "archive", "--to", archive, "--execute")
+    demo.run(*command, **settings)
+    run = ("uv", "run", "--quiet", "--python", sys.executable, "--no-project", "--script")
+    parquet = tmp_path / "nights.parquet"
+    output = demo.run(*run, "examples/archive_to_polars.py", archive, str(parquet))
+    seen, nights = (int(told.split()[0]) for told in output.splitlines()[-1].split(", "))
+    assert seen == len(demo.events)
+    assert 0 < nights <= demo.types["SESSION_COMPLETE"]
+    assert parquet.stat().st_size > 0

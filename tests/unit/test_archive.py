@@ -7,6 +7,8 @@ from uuid import UUID
 
 import fastavro
 import pytest
+from avro.datafile import DataFileReader
+from avro.io import DatumReader
 from confluent_kafka import Message
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,6 +78,8 @@ def test_readers_get_events_of_every_version_in_the_newest(tmp_path: Path) -> No
     piece = filled(place, *(message(n, value=value) for n, value in enumerate(values)))
     with (tmp_path / piece.path).open("rb") as file:
         records: list[Any] = list(fastavro.reader(file))
+        file.seek(0)
+        assert [record["value"] for record in DataFileReader(file, DatumReader())] == values
     told = [record["event"] and record["event"]["session_id"] for record in records]
     assert told == ["night", "night", None, None, None]
     assert [record["value"] for record in records] == values

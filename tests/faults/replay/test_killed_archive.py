@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient
 
+from consumers.archive.container import records_of
 from tests.archives import files, manifest, publish_over_days
 from tests.events import spread
 from tests.eventually import eventually
@@ -43,6 +44,10 @@ def test_killed_at_seeded_moments_it_goes_on(
         )
         command.kill()
         killed += command.wait(10) < 0
+        for path in files(archive):  # whatever has its name is whole
+            with path.open("rb") as file:
+                assert next(records_of(file, 0))
+                assert all(record.value() for record in records_of(file, 0))
         if (archive / "manifest.json").exists():
             assert {entry["path"] for entry in manifest(archive)["files"]} <= {
                 path.relative_to(archive).as_posix() for path in files(archive)
