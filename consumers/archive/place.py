@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any, Final
+from urllib.parse import urlsplit
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
@@ -17,6 +18,8 @@ UNFINISHED: Final = ".part"
 """How the name of a file ends that is still being written."""
 _LOCK: Final = ".lock"
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_OF_BUCKETS: Final = frozenset({"aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google"})
+"""Packages whose errors are no OSError."""
 _BLOCK_BYTES: Final = 8 * 1024 * 1024
 """What a bucket is sent at once; its default is 50 MiB."""
 
@@ -28,10 +31,12 @@ class Place:
         path: A folder, or a URL such as `s3://bucket/folder`, whose credentials are its library's own affair.
 
     Raises:
-        SettingsError: The library for such a URL is not installed, or there is none.
+        SettingsError: The library for such a URL is not installed, or it has a password in it.
     """
 
     def __init__(self, path: str) -> None:
+        if urlsplit(path).password is not None:
+            raise SettingsError("a password in a URL would be told: leave it to the library's own way")
         self.path = path
         try:
             self._files, self._root = fsspec.core.url_to_fs(path)
@@ -191,3 +196,8 @@ def file_errors(doing: str) -> Iterator[None]:
         if error.errno in _NO_ROOM:
             raise RelayError(f"can't {doing}: no room is left; what is in the manifest is safe") from error
         raise RelayError(f"can't {doing}: {error.strerror or error}") from error
+    except Exception as error:
+        of_bucket = type(error).__module__.partition(".")[0] in _OF_BUCKETS
+        if not of_bucket and not isinstance(error, NotImplementedError):
+            raise
+        raise RelayError(f"can't {doing}: {type(error).__name__}") from error

@@ -13,12 +13,12 @@ from confluent_kafka import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
-from config.errors import RelayError
+from config.errors import RelayError, SettingsError, Unavailable
 from consumers.archive.archiving import Archiving, wanted
 from consumers.archive.checking import problems
 from consumers.archive.container import Damaged, Filling, records_of
 from consumers.archive.manifest import Manifest, found, load, save
-from consumers.archive.place import Place
+from consumers.archive.place import Place, file_errors
 from consumers.batch import headers_of
 from consumers.replay.held import NO_END, Held
 from schemas.codec import encode, frame_of
@@ -79,7 +79,8 @@ def test_readers_get_events_of_every_version_in_the_newest(tmp_path: Path) -> No
     with (tmp_path / piece.path).open("rb") as file:
         records: list[Any] = list(fastavro.reader(file))
         file.seek(0)
-        assert [record["value"] for record in DataFileReader(file, DatumReader())] == values
+        by_apache: Any = DataFileReader(file, DatumReader())
+        assert [record["value"] for record in by_apache] == values
     told = [record["event"] and record["event"]["session_id"] for record in records]
     assert told == ["night", "night", None, None, None]
     assert [record["value"] for record in records] == values
@@ -116,6 +117,27 @@ def test_a_bucket_is_a_place_too() -> None:
     abandoned = Filling(place, 0, "2026-05-29", 1, None)
     abandoned.abandon()
     assert {name.rpartition("/")[2] for name in place.sizes()} == {"manifest.json", f"{0:020}.avro"}
+
+
+def test_a_password_in_a_url_is_refused_and_not_told() -> None:
+    with pytest.raises(SettingsError) as refused:
+        Place("ftp://me:hush@host/archive")
+    assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("raised", "error", "words"),
+    [
+        (NotImplementedError(), RelayError, "can't write it: NotImplementedError"),
+        (OSError(28, "No space left on device"), RelayError, "no room is left"),
+        (PermissionError(13, "Permission denied"), RelayError, "Permission denied"),
+        (TimeoutError(), Unavailable, "TimeoutError"),
+        (ZeroDivisionError(), ZeroDivisionError, ""),
+    ],
+)
+def test_what_places_raise_is_told(raised: Exception, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words), file_errors("write it"):
+        raise raised
 
 
 def test_only_one_process_writes_to_a_folder(tmp_path: Path) -> None:
