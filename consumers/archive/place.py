@@ -200,4 +200,6 @@ def file_errors(doing: str) -> Iterator[None]:
         of_bucket = type(error).__module__.partition(".")[0] in _OF_BUCKETS
         if not of_bucket and not isinstance(error, NotImplementedError):
             raise
-        raise RelayError(f"can't {doing}: {type(error).__name__}") from error
+        is_away = any(word in type(error).__name__ for word in ("Connect", "Timeout"))
+        fate = Unavailable if is_away else RelayError
+        raise fate(f"can't {doing}: {type(error).__name__}") from error

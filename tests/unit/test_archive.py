@@ -125,6 +125,12 @@ def test_a_password_in_a_url_is_refused_and_not_told() -> None:
     assert "hush" not in str(refused.value)
 
 
+def of_botocore(name: str) -> Exception:
+    """As S3's library raises it, which is not installed here."""
+    made_of: type[Exception] = type(name, (Exception,), {"__module__": "botocore.exceptions"})
+    return made_of()
+
+
 @pytest.mark.parametrize(
     ("raised", "error", "words"),
     [
@@ -132,12 +138,15 @@ def test_a_password_in_a_url_is_refused_and_not_told() -> None:
         (OSError(28, "No space left on device"), RelayError, "no room is left"),
         (PermissionError(13, "Permission denied"), RelayError, "Permission denied"),
         (TimeoutError(), Unavailable, "TimeoutError"),
-        (ZeroDivisionError(), ZeroDivisionError, ""),
+        (of_botocore("NoCredentialsError"), RelayError, "NoCredentialsError"),
+        (of_botocore("EndpointConnectionError"), Unavailable, "EndpointConnectionError"),
+        (ZeroDivisionError("ours"), ZeroDivisionError, "ours"),
     ],
 )
 def test_what_places_raise_is_told(raised: Exception, error: type[Exception], words: str) -> None:
-    with pytest.raises(error, match=words), file_errors("write it"):
+    with pytest.raises(error, match=words) as found_error, file_errors("write it"):
         raise raised
+    assert type(found_error.value) is error
 
 
 def test_only_one_process_writes_to_a_folder(tmp_path: Path) -> None:
