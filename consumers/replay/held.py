@@ -43,6 +43,13 @@ class Held:
         """What can be read, and what will be."""
         return self.spans or [(number, first, NO_END) for number, first in self.first.items()]
 
+    def lost(self, number: int, begin: int, behind: int) -> int | None:
+        """The first of these offsets of a partition that can't be read; None if all can."""
+        for partition, first, end in sorted(self.covered()):
+            if partition == number and first <= begin < end:
+                begin = end
+        return begin if begin < behind else None
+
     @property
     def whole(self) -> bool:
         """Whether it has every record that there ever was, up to its end."""

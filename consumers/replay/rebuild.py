@@ -98,6 +98,8 @@ class Rebuild:
             replays.note(replay, phase="seeding")
             beyond = shadow.create(self._connection, self.live, self.held, self.group)
             replays.note(replay, phase="folding", figures={"beyond_the_log": beyond})
+        elif self.held.kept:  # without an archive, the first offsets tell it
+            shadow.check(self._connection, self.live, self.held, self.group)
         with shadow.pool() as pool:
             folding = Folding(pool, self.held, self.group, self.decoder)
             with Building(self, shadow, pool, folding, self._connection) as building:

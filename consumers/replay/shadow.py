@@ -67,8 +67,25 @@ class Shadow:
                 add = sql.SQL("ALTER TABLE {}.sessions ADD CONSTRAINT {} {}")
                 names = sql.Identifier(self.schema), sql.Identifier(name), sql.SQL(definition)
                 connection.execute(add.format(*names))
+            connection.execute(statements.INSERT_SPANS.format(**self.names(live)), wanted)
             connection.execute(statements.SEED_OFFSETS.format(**self.names(live)), wanted)
             return connection.execute(statements.SEED_SHADOW.format(**self.names(live)), wanted).rowcount
+
+    def check(self, connection: Connection[Any], live: str, held: Held, group: str) -> None:
+        """Refuse to go on if something can't be read any more that could when it was made.
+
+        Raises:
+            RelayError: The rows that came of it were not copied then.
+        """
+        wanted = {"group": group, "topic": held.topic}
+        with postgres_errors():
+            former = connection.execute(statements.READ_SPANS.format(**self.names(live)), wanted).fetchall()
+        for number, at, behind in former:
+            if (lost := held.lost(number, at, behind)) is not None:
+                raise RelayError(
+                    f"what comes next can't be read any more, partition {number} from offset {lost} on: "
+                    "cancel the rebuild, and begin anew"
+                )
 
     def add_indexes(self, connection: Connection[Any], live: str) -> None:
         """Make the live table's other indexes, under their own names; those that are there stay."""

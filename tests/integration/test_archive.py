@@ -130,6 +130,23 @@ def test_archive_and_topic_together_are_the_log(rig: SinkRig, admin: AdminClient
     assert copied["sent"] == len(log)
 
 
+def test_what_retention_takes_behind_an_archive_is_told(
+    rig: SinkRig, admin: AdminClient, tmp_path: Path
+) -> None:
+    """Method: a rebuild goes on after records were removed that it could have read when it began."""
+    archive = tmp_path / "archive"
+    rig.publish(EVENTS)
+    archived(rig, archive)
+    written(rig, len(EVENTS))
+    told(rig, *REBUILD, archive)
+    rig.publish(made(session=f"later-{n}") for n in range(9))
+    written(rig, len(EVENTS) + 9)
+    removed(rig, admin, ends(admin, rig.topic))
+    error = run(rig, *REBUILD, archive, "--swap").exception
+    assert isinstance(error, RelayError)
+    assert "what comes next can't be read any more" in str(error)
+
+
 def test_rows_from_between_archive_and_topic_stay(rig: SinkRig, admin: AdminClient, tmp_path: Path) -> None:
     """Method: retention was faster than the archive; the lost records made rows that nothing else tells."""
     archive = tmp_path / "archive"

@@ -51,7 +51,7 @@ def test_killed_at_seeded_moments_it_goes_on(
             assert {entry["path"] for entry in manifest(archive)["files"]} <= {
                 path.relative_to(archive).as_posix() for path in files(archive)
             }
-    assert killed
+    assert killed, (tmp_path / "0.log").read_text("utf-8")
     assert run(rig, *words).exit_code == 0
     assert told(rig, "archive", "verify", archive) == {
         "files": len(files(archive)),
