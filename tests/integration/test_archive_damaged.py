@@ -25,7 +25,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("kind", DAMAGE)
+@pytest.mark.parametrize("kind", ["truncated", "altered"])
 def test_a_damaged_file_is_named_and_refused_before_anything_is_written(
     rig: SinkRig, admin: AdminClient, tmp_path: Path, kind: str
 ) -> None:

@@ -24,6 +24,7 @@ from consumers.replay.held import NO_END, Held
 from schemas.codec import encode, frame_of
 from schemas.versions import VERSIONS
 from schemas.writer import writer_of
+from tests.archives import DAMAGE
 from tests.events import NOW_US, made
 from tests.frozen_clock import FrozenClock
 
@@ -107,6 +108,18 @@ def test_half_a_file_is_damaged_not_short(tmp_path: Path, cut: int) -> None:
     path.write_bytes(path.read_bytes()[:cut])
     with pytest.raises(Damaged):
         read(place, piece)
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_damage_names_its_file(tmp_path: Path, kind: str) -> None:
+    place = Place(str(tmp_path))
+    messages = [message(n, value=encode(made(session=f"s-{n}"))) for n in range(30)]
+    manifest = archived(tmp_path, *messages, most_bytes=1_000).manifest
+    assert list(problems(place, manifest, lambda _: None)) == []
+    damage, words = DAMAGE[kind]
+    path = damage(tmp_path)
+    ((name, problem),) = problems(place, manifest, lambda _: None)
+    assert (place.told(name), words in problem) == (path, True)
 
 
 def test_a_bucket_is_a_place_too() -> None:
