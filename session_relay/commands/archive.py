@@ -22,7 +22,7 @@ from consumers.replay.reading import Reading
 from schemas.by_settings import foreign_schemas
 from session_relay.commands.replay_plan import progress_bar
 
-app = typer.Typer(help="Keep the events topic in files: write an archive, check it, list it.")
+app = typer.Typer()
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
 Where = Annotated[str, typer.Argument(metavar="PATH", help="A folder, or a URL such as s3://bucket/folder.")]
 
