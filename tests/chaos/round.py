@@ -132,6 +132,8 @@ def _unrecovered(stage: Stage, admin: AdminClient) -> list[str]:
         left = [f"{stage.spooled():g} events are spooled"] if stage.spooled() else []
     except (httpx.TransportError, KeyError) as error:
         left = [f"the relay does not tell ({error!r})"]
+    if waiting := stage.unpublished():
+        left.append(f"{waiting} records are not published")
     topics = {stage.rig.topic: PARTITIONS, f"{stage.rig.topic}.dlq": 1}
     asked = {TopicPartition(t, p): OffsetSpec.latest() for t, count in topics.items() for p in range(count)}  # type: ignore[no-untyped-call]
     try:

@@ -108,10 +108,14 @@ class Stage:
         self.publish([(event.user_id.encode(), encode(event)) for event in log])
 
     def publish(self, records: Sequence[tuple[bytes | None, bytes | None]]) -> None:
-        """Publish records and wait for Kafka."""
+        """Publish records; while Kafka is away they wait, and `unpublished` tells how many."""
         for key, value in records:
             self.producer.produce(self.rig.topic, value, key)
-        assert self.producer.flush(30) == 0
+        self.producer.flush(2)
+
+    def unpublished(self) -> int:
+        """How many of our records Kafka has not acknowledged yet."""
+        return self.producer.flush(0)
 
     def join(self, chance: random.Random) -> Member:
         """One more sink, for a while; whoever asks for it ends it."""

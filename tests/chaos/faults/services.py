@@ -51,6 +51,7 @@ def postgres_restored(stage: Stage, chance: random.Random) -> Iterator[None]:
     data = Path(str(row[0]))
     backup = data.with_name("backup")
     with _away(stage, "postgres", kill=False):
+        shutil.rmtree(backup, ignore_errors=True)  # of a round that failed
         subprocess.run(["cp", "-a", str(data), str(backup)], check=True)
     stage.burst(chance, 200)
     yield
