@@ -4,8 +4,8 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-examples lint bench drill fuzz chaos mutants containers floors observe pictures \
-  lock clean
+.PHONY: help setup demo test test-examples lint bench drill restore-drill fuzz chaos mutants containers \
+  floors observe pictures lock clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -43,6 +43,9 @@ bench: $(VENV)/developing  ## measure sink and relay against their limits; needs
 drill: $(VENV)/developing  ## back fill 500 users x 30 nights from a vendor that fails; RATE=10 takes an hour
 	@BACKFILL_DRILL_USERS=500 BACKFILL_DRILL_RATE=$(or $(RATE),200) $(RUN) -m pytest \
 	  tests/faults/backfill/test_misbehaving_vendor.py $(ARGS)
+
+restore-drill: $(VENV)/developing  ## lose Postgres, put a backup back, read the log since, timed; EVENTS=100000
+	@RESTORE_DRILL_EVENTS=$(or $(EVENTS),1000000) $(RUN) -m pytest -s tests/faults/sink/test_restore_drill.py $(ARGS)
 
 fuzz: $(VENV)/developing  ## send the relay requests, valid and not; ARGS="--seed 7 --requests 200000"
 	@$(RUN) -m tests.fuzz $(ARGS)

@@ -1,7 +1,6 @@
 """The page on upgrades, run: the first version, new processes in their place, deliveries all along."""
 
 import os
-import re
 import subprocess
 import sys
 import uuid
@@ -21,17 +20,13 @@ from tests.deliveries import as_body, generic_session
 from tests.docs.source_tree import ROOT
 from tests.events import made
 from tests.first_version import first_version
+from tests.operator_shell import OperatorShell, steps_of
 from tests.relay_process import RelayProcess, records
 from tests.sink_rig import SinkRig
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
-PAGE = ROOT / "docs" / "operations" / "upgrade.md"
-BLOCK = re.compile(r"<!-- run: (\w+) -->\n```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
-STEPS = dict(BLOCK.findall(PAGE.read_text("utf-8")))
-PROGRAM = """#!/bin/sh
-exec "{python}" -m session_relay.cli "$@"
-"""
+STEPS = steps_of("upgrade.md")
 EACH = 12
 """Deliveries between two steps."""
 
@@ -54,31 +49,13 @@ def empty_rig(services: EmbeddedServices, topic: str, tmp_path: Path) -> Iterato
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-class Drill:
+class Drill(OperatorShell):
     """An operator's shell, and a sender whose deliveries are acknowledged all along."""
 
     def __init__(self, rig: SinkRig, directory: Path) -> None:
-        self.rig, self._directory = rig, directory
+        super().__init__(directory, rig.environment())
+        self.rig = rig
         self.sent: list[str] = []
-        program = directory / "bin" / "session-relay"
-        program.parent.mkdir()
-        program.write_text(PROGRAM.format(python=sys.executable))
-        program.chmod(0o755)
-
-    def does(self, block: str, **settings: str) -> str:
-        """Run a block of the page, or another text, with the software that the settings name."""
-        ours = {"PATH": f"{self._directory / 'bin'}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-        run = subprocess.run(
-            ["bash", "-ec", block],
-            env=self.rig.environment() | ours | settings,
-            cwd=self._directory,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert run.returncode == 0, run.stderr
-        return run.stdout
 
     def sends(self, relay: RelayProcess, **told: object) -> None:
         """Deliver so many sessions, each acknowledged."""
@@ -106,7 +83,7 @@ def test_in_its_order_an_upgrade_costs_nothing(
     empty_rig: SinkRig, tmp_path: Path, old: dict[str, str]
 ) -> None:
     rig, drill = empty_rig, Drill(empty_rig, tmp_path)
-    drill.does("session-relay migrate --execute", **old)
+    drill.does("session-relay migrate --execute", settings=old)
     with RelayProcess.running(tmp_path, rig.kafka, rig.topic, **old) as relay:
         sinks = [rig.start(**old), rig.start(**old)]
         drill.sends(relay, utc_offset_seconds=3_600)

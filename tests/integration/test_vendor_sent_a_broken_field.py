@@ -1,9 +1,6 @@
 """The page on a vendor's broken field, run command by command."""
 
 import json
-import os
-import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,49 +11,31 @@ from config.errors import ExitCode
 from schemas.codec import encode
 from schemas.event import SessionEvent, Statistics
 from schemas.identity import event_id
-from tests.docs.source_tree import ROOT
 from tests.events import made
 from tests.eventually import eventually
+from tests.operator_shell import OperatorShell, steps_of
 from tests.sink_rig import SinkRig
 
 pytestmark = pytest.mark.integration
 
-PAGE = ROOT / "docs" / "operations" / "vendor-sent-a-broken-field.md"
-BLOCK = re.compile(r"<!-- run: (\w+) -->\n```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
-STEPS = dict(BLOCK.findall(PAGE.read_text("utf-8")))
+STEPS = steps_of("vendor-sent-a-broken-field.md")
 RULE = "ALTER TABLE sessions ADD CONSTRAINT a_night_fits_a_day CHECK (time_in_bed <= 86400)"
 PSQL = """#!/bin/sh
 exec "{python}" -c "import psycopg, sys
 psycopg.connect(sys.argv[1], autocommit=True).execute(sys.argv[3])" "$@"
 """
-RELAY = """#!/bin/sh
-exec "{python}" -m session_relay.cli "$@"
-"""
 
 
-class Operator:
+class Operator(OperatorShell):
     """A shell with the commands on its path, and the rig's settings."""
 
-    def __init__(self, rig: SinkRig, programs: Path) -> None:
-        programs.mkdir()
-        for name, script in {"session-relay": RELAY, "psql": PSQL}.items():
-            (programs / name).write_text(script.format(python=sys.executable))
-            (programs / name).chmod(0o755)
-        path = f"{programs}{os.pathsep}{os.environ['PATH']}"
-        self._environment = rig.environment(SINK__STORM_WINDOW="20") | {"PATH": path, "PYTHONPATH": str(ROOT)}
+    def __init__(self, rig: SinkRig, directory: Path) -> None:
+        super().__init__(directory, rig.environment(SINK__STORM_WINDOW="20"))
+        self.program("psql", PSQL.format(python=sys.executable))
 
-    def does(self, step: str) -> str:
-        """Run one block of the page."""
-        run = subprocess.run(
-            ["bash", "-ec", STEPS[step]],
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-        )
-        assert run.returncode == 0, run.stderr
-        return run.stdout
+    def takes(self, step: str) -> str:
+        """Run one step of the page."""
+        return self.does(STEPS[step])
 
 
 def night(number: int, time_in_bed: float) -> SessionEvent:
@@ -79,7 +58,7 @@ def states(rig: SinkRig) -> dict[str, int]:
 
 @pytest.fixture
 def operator(rig: SinkRig, tmp_path: Path) -> Operator:
-    return Operator(rig, tmp_path / "bin")
+    return Operator(rig, tmp_path)
 
 
 def test_every_step_of_the_page_is_run_here() -> None:
@@ -92,13 +71,13 @@ def test_our_rule_was_wrong(rig: SinkRig, operator: Operator) -> None:
     publish(rig, [night(n, 90_000.0 if n % 5 == 0 else 27_000.0) for n in range(25)])
     rig.start()
     eventually(lambda: states(rig) == {"open": 5}, within_s=30)
-    seen = operator.does("look")
+    seen = operator.takes("look")
     assert "5 of 5 open" in seen
     assert "constraint a_night_fits_a_day" in seen
     assert '"time_in_bed": 90000.0' in seen
-    assert "Done: 5 sent again." in operator.does("ours")
+    assert "Done: 5 sent again." in operator.takes("ours")
     eventually(lambda: rig.sums()["written"] == 25, within_s=30)
-    over = operator.does("over").splitlines()
+    over = operator.takes("over").splitlines()
     assert over[0] == "0 of 0 open"
     assert {letter["state"] for letter in json.loads(over[1])["letters"]} == {"redriven"}
 
@@ -116,9 +95,9 @@ def test_the_vendor_was_wrong_and_it_was_a_storm(rig: SinkRig, operator: Operato
     assert accepting[-1] == "&"
     rig.start(*accepting[2:-1], SINK__STORM_WINDOW="20")
     eventually(lambda: states(rig) == {"open": 30}, within_s=30)
-    operator.does("look")
+    operator.takes("look")
     publish(rig, [night(n, 27_000.0) for n in range(30)])
     eventually(lambda: rig.sums()["written"] == 30, within_s=30)
-    assert "Done: 30 discarded." in operator.does("theirs")
-    assert operator.does("over").startswith("0 of 0 open")
+    assert "Done: 30 discarded." in operator.takes("theirs")
+    assert operator.takes("over").startswith("0 of 0 open")
     rig.assert_accounted()

@@ -60,7 +60,7 @@ def test_the_sink_goes_on_at_the_server_that_takes_over(
     assert sink.poll() is None
     pair.promote_second()
     eventually(lambda: writable(rig), within_s=30)
-    assert rig.query("SHOW port") == [(str(pair.second.port),)]
+    assert rig.query("SHOW port") == [(str(pair.second.postgres.port),)]
     rig.wait_until_done(len(log), within_s=60)
     rig.assert_as_expected(log)
     assert rig.sums()["parked"] == 0
