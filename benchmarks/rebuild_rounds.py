@@ -51,11 +51,13 @@ class Ground:
         limit.empty(self.place.database_url)
         return run_sink(self.stand, self.place, self.count, f"bench-again-{next(_groups)}").figures()
 
-    def rebuild(self) -> Figures:
-        """A rebuild, from the start of its process until all is folded and indexed."""
+    def rebuild(self, processes: int = 1) -> Figures:
+        """A rebuild, from the start of its process until all is folded."""
         with psycopg.connect(self.live.database_url, autocommit=True) as connection:
             begun_s = time.perf_counter()
-            command = self._command("replay", "--rebuild", "--execute", "--json")
+            command = self._command(
+                "replay", "--rebuild", "--execute", "--json", "--processes", str(processes)
+            )
             while True:
                 row = connection.execute(_PHASE).fetchone()
                 if row is not None and row[0] in {"comparing", "built"}:
@@ -169,6 +171,7 @@ def measure_rebuild(stand: Stand, console: Console, *, rounds: int, count: int) 
     steps: Steps = {
         "sink, again": ground.sink,
         "rebuild": ground.rebuild,
+        "rebuild, 2 processes": partial(ground.rebuild, 2),
         "bare loop": ground.bare,
         "replay to a topic": ground.copy,
     }
@@ -180,6 +183,7 @@ def measure_rebuild(stand: Stand, console: Console, *, rounds: int, count: int) 
 def told_of_rebuild(told: dict[str, dict[str, Series]], *, count: int) -> dict[str, Any]:
     """The parts of the results: `rebuild` and `replay`."""
     rebuilt, sink = told["rebuild"]["rate"], told["sink, again"]["rate"]
+    by_two = told["rebuild, 2 processes"]["rate"]
     copied, bare = told["replay to a topic"]["rate"], told["bare loop"]["rate"]
     return {
         "rebuild": {
@@ -188,6 +192,8 @@ def told_of_rebuild(told: dict[str, dict[str, Series]], *, count: int) -> dict[s
             "events": count,
             "rate": rebuilt.told(),
             "sink_rate": sink.told(),
+            "two_processes_rate": by_two.told(),
+            "two_processes_ratio": ratio(by_two, rebuilt),
         },
         "replay": {
             "ratio": ratio(copied, bare),

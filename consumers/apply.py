@@ -85,16 +85,21 @@ class Apply:
         """Write the piece, without what Postgres rejects of it."""
         while True:
             try:
-                return _tried_again(lambda: self._write(piece, positions))
+                return tried_again(lambda: self._write(piece, positions))
             except Poison as rejected:
-                found = _tried_again(lambda: self._isolate(piece))
+                found = tried_again(lambda: self._isolate(piece))
                 if not found:
                     raise RuntimeError(f"Postgres rejects a batch, and no record of it: {rejected}") from None
             piece.set_aside(found)
             self._park(piece, found, positions)
 
 
-def _tried_again(work: Callable[[], T]) -> T:
+def tried_again(work: Callable[[], T]) -> T:
+    """Do it, again where a race was lost.
+
+    Raises:
+        PostgresUnavailable: It was lost again and again.
+    """
     try:
         for attempt in stamina.retry_context(on=TryAgain, attempts=5, timeout=20, wait_initial=0.02):
             with attempt:

@@ -15,6 +15,7 @@ from psycopg_pool import ConnectionPool
 
 from config.errors import Poison, RelayError
 from consumers import statements
+from consumers.apply import tried_again
 from consumers.batch import Batch
 from consumers.decoding import Decoder
 from consumers.fates import postgres_errors
@@ -37,7 +38,7 @@ class Folding:
 
     Args:
         pool: Connections to the shadow.
-        held: The log.
+        held: The log, or the partitions of it that are folded here.
         group: The sinks' group, whose offsets the shadow's are compared with.
         decoder: Reads records into rows.
     """
@@ -52,7 +53,8 @@ class Folding:
         """Read how far the shadow is; returns the next offsets.
 
         Raises:
-            RelayError: Retention has removed what comes next, or the topic is another one.
+            RelayError: Retention has removed what comes next, the topic is another one, or it has
+                partitions that the shadow was not begun with.
         """
         numbers = list(self._held.end)
         wanted = {"group": self._group, "topic": self._held.topic, "partitions": numbers}
@@ -72,6 +74,10 @@ class Folding:
             row = Row(topic_id, next_offset)
             self.positions[number] = Position(
                 topic_id=topic_id, row=row, begin=next_offset, first=first, skips=skipped
+            )
+        if added := sorted(self._held.end.keys() - self.positions):
+            raise RelayError(
+                f"partition {added[0]} was added since the rebuild began: cancel it, and begin anew"
             )
         self._decoder.place(self.positions)
         return {number: position.begin for number, position in self.positions.items()}
@@ -117,10 +123,11 @@ class Folding:
     def _apply(self, batch: Batch) -> None:
         while True:
             try:
-                self._write(batch, self.positions)
+                # another process that folds may have changed the same session: one told under two users
+                tried_again(lambda: self._write(batch, self.positions))
                 break
             except Poison as rejected:
-                found = self._isolate(batch)
+                found = tried_again(lambda: self._isolate(batch))
                 if not found:
                     raise RuntimeError(f"Postgres rejects a batch, and no record of it: {rejected}") from None
                 batch.set_aside(found)

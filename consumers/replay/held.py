@@ -1,7 +1,7 @@
 """What Kafka holds of a topic now: its id, and where each partition's log begins and ends."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
 
@@ -59,6 +59,12 @@ class Held:
                 return False
             at[number] = behind
         return True
+
+
+def part_of(held: Held, partitions: Collection[int]) -> Held:
+    """The same log, but only these partitions of it."""
+    first = {number: held.first[number] for number in partitions}
+    return replace(held, first=first, end={number: held.end[number] for number in partitions})
 
 
 class Logs:

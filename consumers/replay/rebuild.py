@@ -4,21 +4,21 @@ A step is noted before it begins. What was committed of it is found in the shado
 killed anywhere goes on.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final, Self
 
 from psycopg import Connection, IsolationLevel, sql
 from psycopg_pool import ConnectionPool
 
-from config.errors import StoppedForSafety
+from config.errors import RelayError, StoppedForSafety
 from config.settings import Settings
 from consumers import statements
 from consumers.decoding import Decoder
 from consumers.fates import postgres_errors
 from consumers.replay.difference import Difference, difference
 from consumers.replay.folding import Folding, Told
-from consumers.replay.held import Held
+from consumers.replay.held import Held, part_of
 from consumers.replay.notes import Replay, Replays
 from consumers.replay.order import Range, Ranges
 from consumers.replay.origin import Origin, Source
@@ -100,10 +100,26 @@ class Rebuild:
             replays.note(replay, phase="folding", figures={"beyond_the_log": beyond})
         elif self.held.kept:  # without an archive, the first offsets tell it
             shadow.check(self._connection, self.live, self.held, self.group)
+        with self._building(shadow, self.held) as building:
+            building.beyond = int(beyond or 0)
+            yield building
+
+    @contextmanager
+    def joined(self, number: int, partitions: Collection[int]) -> Iterator["Building"]:
+        """Take hold of some partitions of a shadow that another process has made.
+
+        Args:
+            number: The replay's.
+            partitions: Those that are folded here, and by nobody else.
+        """
+        with self._building(Shadow(self._settings.db, number), part_of(self.held, partitions)) as building:
+            yield building
+
+    @contextmanager
+    def _building(self, shadow: Shadow, held: Held) -> Iterator["Building"]:
         with shadow.pool() as pool:
-            folding = Folding(pool, self.held, self.group, self.decoder)
+            folding = Folding(pool, held, self.group, self.decoder)
             with Building(self, shadow, pool, folding, self._connection) as building:
-                building.beyond = int(beyond or 0)
                 yield building
 
 
@@ -146,6 +162,12 @@ class Building:
         self._aim(connection or self.connection)
         return self._reading.left
 
+    def left(self) -> Mapping[int, int]:
+        """The same by partition, as it is now."""
+        self._aim(self.connection)
+        ends = self._reading.ends
+        return {number: ends[number] - at for number, at in self._reading.next.items()}
+
     def _aim(self, connection: Connection[Any]) -> None:
         held = self.rebuild.held
         ends = dict(held.kept)
@@ -154,7 +176,11 @@ class Building:
                 rows = _offsets(connection, self.rebuild.live, held, self.rebuild.group)
             ours = [(number, end) for number, topic_id, end in rows if topic_id == held.topic_id]
             ends.update({number: max(end, ends.get(number, 0)) for number, end in ours})
-        self._reading.extend(ends)
+        if added := sorted(ends.keys() - held.end.keys()):
+            raise RelayError(
+                f"partition {added[0]} was added since the rebuild began: cancel it, and begin anew"
+            )
+        self._reading.extend({number: ends[number] for number in self._reading.next if number in ends})
 
     def catch_up(self, told: Told, rate: float | None = None) -> None:
         """Fold until fewer than 5,000 records remain; they may be more again a moment later."""

@@ -14,8 +14,10 @@ from consumers.replay.order import Order
 from consumers.replay.origin import LogOrigin, Origin
 from schemas.by_settings import foreign_schemas
 from schemas.event import EventType
+from session_relay.commands.replay_parts import Part, fold_part
 from session_relay.commands.replay_plan import Wanted
 from session_relay.commands.replay_rebuild import rebuild as rebuild_table
+from session_relay.commands.replay_rebuild import rebuild_of
 from session_relay.commands.replay_topic import replay_to_topic
 
 _BOUND = "a time (`2h`, `7d`, RFC 3339) or an offset in each partition"
@@ -46,9 +48,18 @@ def command(  # noqa: PLR0913 - each is one option of the command
     show_values: Annotated[
         bool, typer.Option("--show-values", help="Tell their values too, which are about people.")
     ] = False,
+    processes: Annotated[
+        int,
+        typer.Option(
+            min=1, max=256, metavar="N", help="With --rebuild: fold by so many, some partitions each."
+        ),
+    ] = 1,
     rate: Annotated[float | None, typer.Option(min=0.1, help="Records a second at most.")] = None,
     execute: Annotated[bool, typer.Option("--execute", help="Do it; without this only say it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
+    part: Annotated[
+        str | None, typer.Option(hidden=True, help="Which partitions of which rebuild this child folds.")
+    ] = None,
 ) -> None:
     """Read a part of the log again: to another topic, or into a new table beside the live one.
 
@@ -75,22 +86,27 @@ def command(  # noqa: PLR0913 - each is one option of the command
         renormalise=renormalise,
         archive=archive,
     )
-    _check(order, rebuild=rebuild, swapping=swap or allow_fewer)
-    _run(order, Wanted(execute, as_json, rate, examples, show_values, swap, allow_fewer))
+    _check(order, rebuild=rebuild, only_rebuild=swap or allow_fewer or processes > 1 or part is not None)
+    of_parts = [
+        *(["--renormalise"] if renormalise else []),
+        *(["--from-archive", archive] if archive else []),
+    ]
+    wanted = Wanted(execute, as_json, rate, examples, show_values, swap, allow_fewer, processes, of_parts)
+    _run(order, wanted, None if part is None else Part.told(part))
 
 
-def _check(order: Order, *, rebuild: bool, swapping: bool) -> None:
+def _check(order: Order, *, rebuild: bool, only_rebuild: bool) -> None:
     """Refuse what makes no sense."""
     if rebuild == bool(order.target):
         raise SettingsError("say where to: --topic NAME or --rebuild")
     if rebuild:
         if any(told is not None for told in (order.first, order.last, order.user, order.source, order.type)):
             raise SettingsError("--rebuild folds all of the log: no --from, --to, --user, --source, --type")
-    elif swapping or order.renormalise:
-        raise SettingsError("--swap, --allow-fewer and --renormalise are for --rebuild")
+    elif only_rebuild or order.renormalise:
+        raise SettingsError("--swap, --allow-fewer, --processes and --renormalise are for --rebuild")
 
 
-def _run(order: Order, wanted: Wanted) -> None:
+def _run(order: Order, wanted: Wanted, part: Part | None) -> None:
     settings = load("sink")
     if order.target in {settings.kafka.events_topic, settings.kafka.dead_letters_topic}:
         raise SettingsError(f"--topic can't be {order.target}: sinks read it")
@@ -98,7 +114,10 @@ def _run(order: Order, wanted: Wanted) -> None:
         require_current(connection, migrations())
         foreign = foreign_schemas(settings.schema_registry, stack)
         origin = _origin(settings, order)
-        if order.kind == "rebuild":
+        if part is not None:
+            rebuilding = rebuild_of(settings, connection, origin, order, foreign)
+            fold_part(rebuilding, part, wanted.rate, typer.echo)
+        elif order.kind == "rebuild":
             rebuild_table(settings, connection, origin, order, wanted, foreign)
         else:
             replay_to_topic(settings, connection, origin, order, wanted, foreign)

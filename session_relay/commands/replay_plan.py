@@ -1,6 +1,6 @@
 """What a replay is to read, as an operator is told it before, and while it runs."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -28,6 +28,9 @@ class Wanted(NamedTuple):
     show_values: bool
     swap: bool
     allow_fewer: bool
+    processes: int = 1
+    of_parts: Sequence[str] = ()
+    """Options that each of several processes is told, too."""
 
 
 class Work(NamedTuple):

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from config.errors import StoppedForSafety
 from config.settings import Settings
 from consumers.decoding import Decoder
 from consumers.replay.difference import Difference
+from consumers.replay.folding import Told
 from consumers.replay.notes import Cancelled, Replay, Replays
 from consumers.replay.order import Order
 from consumers.replay.origin import Origin
@@ -21,7 +23,20 @@ from consumers.replay.rebuild import Building, Rebuild
 from consumers.replay.renormalising import RenormalisingDecoder
 from consumers.replay.shadow import Shadow
 from consumers.replay.swap import refuse, swap
+from session_relay.commands.replay_parts import Part, fold_in_parts, shares
 from session_relay.commands.replay_plan import Foreign, Wanted, Work, check, plan, progress_bar, say
+
+
+def rebuild_of(
+    settings: Settings, connection: Connection[Any], origin: Origin, order: Order, foreign: Foreign
+) -> Rebuild:
+    """What an order means for the log as it is now."""
+    decoder = Decoder(foreign)
+    if order.renormalise:
+        from session_relay.renormalising import renormaliser  # noqa: PLC0415 - every vendor, which few need
+
+        decoder = RenormalisingDecoder(renormaliser(settings), foreign)
+    return Rebuild(settings, connection, origin, decoder)
 
 
 def rebuild(
@@ -34,13 +49,8 @@ def rebuild(
 ) -> None:
     """Say or do it."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    replays, held = Replays(connection), origin.held
-    decoder = Decoder(foreign)
-    if order.renormalise:
-        from session_relay.renormalising import renormaliser  # noqa: PLC0415 - every vendor, which few need
-
-        decoder = RenormalisingDecoder(renormaliser(settings), foreign)
-    rebuilding = Rebuild(settings, connection, origin, decoder)
+    rebuilding, replays = rebuild_of(settings, connection, origin, order, foreign), Replays(connection)
+    held = origin.held
     earlier = replays.unfinished(order)
     if earlier is not None and earlier.topic_id != held.topic_id:
         raise StoppedForSafety(
@@ -89,10 +99,12 @@ def _done(
 
         with progress_bar(console, told["records"], f"rebuild {replay.id}") as bar:
             phase("folding")
+            retold = _folded_in_parts(building, replay, wanted, bar)
             building.catch_up(bar, wanted.rate)
         phase("comparing")
         difference = building.compare(most=wanted.examples, show_values=wanted.show_values)
-        figures = _figures(building, difference) | _retold(rebuilding.decoder)
+        retold.update(_retold(rebuilding.decoder))
+        figures = _figures(building, difference) | retold
         at = {number: position.begin for number, position in building.folding.positions.items()}
         replays.note(replay, phase="built", figures=figures, next_offsets=at)
         if not wanted.as_json:
@@ -106,10 +118,22 @@ def _done(
     return {**figures, "swapped": wanted.swap, "examples": difference.examples}
 
 
-def _retold(decoder: Decoder) -> dict[str, int]:
+def _folded_in_parts(building: Building, replay: Replay, wanted: Wanted, told: Told) -> Counter[str]:
+    """Fold by several processes, where that is wanted and of use; returns what their decoders count."""
+    parts = [Part(replay.id, share) for share in shares(building.left(), wanted.processes)]
+    if len(parts) < 2:  # noqa: PLR2004 - one is this process itself
+        return Counter()
+    counted: Counter[str] = Counter()
+    for figures in fold_in_parts(parts, wanted.of_parts, rate=wanted.rate, told=told):
+        counted.update(figures)
+    building.again()
+    return counted
+
+
+def _retold(decoder: Decoder) -> Counter[str]:
     if not isinstance(decoder, RenormalisingDecoder):
-        return {}
-    return {"renormalised": decoder.retold, "kept": decoder.kept}
+        return Counter()
+    return Counter(renormalised=decoder.retold, kept=decoder.kept)
 
 
 def _check_fewer(difference: Difference, wanted: Wanted) -> None:
