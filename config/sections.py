@@ -227,6 +227,9 @@ class SinkSettings(Section):
     dead_letters_keep_days: Annotated[int, Field(ge=1, le=36_500)] = Field(
         default=90, description="Days after which a redriven or discarded dead letter is removed."
     )
+    replays_keep_days: Annotated[int, Field(ge=1, le=36_500)] = Field(
+        default=90, description="Days after which a replay that is done or cancelled leaves the list."
+    )
     topic_check_s: Positive = Field(
         default=30,
         description="Seconds between looks whether the topic was recreated or the table restored.",

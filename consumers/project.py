@@ -28,6 +28,15 @@ class Letters(NamedTuple):
     spans: Mapping[int, Span]
 
 
+class Keep(NamedTuple):
+    """Days after which rows are removed whose work has ended."""
+
+    letters_days: int
+    """Dead letters that were redriven or discarded."""
+    replays_days: int
+    """Replays that are done or cancelled."""
+
+
 def letters_of(records: Sequence[Record], topic: str, positions: Mapping[int, Position]) -> Letters:
     """The rows of what was read of the topic."""
     letters: list[Letter] = []
@@ -54,14 +63,14 @@ class Project:
         pool: The connections.
         offsets: The fence of the dead-letter topic.
         timeouts: Of statements and locks.
-        keep_days: Days after which closed dead letters are removed.
+        keep: How long what has ended is kept.
     """
 
     def __init__(
-        self, pool: ConnectionPool, offsets: Offsets, timeouts: Mapping[str, str], keep_days: int
+        self, pool: ConnectionPool, offsets: Offsets, timeouts: Mapping[str, str], keep: Keep
     ) -> None:
         self._pool, self._offsets, self._timeouts = pool, offsets, timeouts
-        self._keep_days = keep_days
+        self._keep = keep
 
     def __call__(self, read: Letters, positions: Mapping[int, Position]) -> None:
         """Add what is not there yet, and move the offsets; all or nothing.
@@ -80,10 +89,12 @@ class Project:
         return int(row[0]) if row else 0
 
     def purge(self) -> int:
-        """Remove some that were closed long ago; returns how many."""
+        """Remove some of what has ended long ago; returns how many rows."""
         with postgres_errors(), self._pool.connection() as connection:
             connection.execute(statements.SET_TIMEOUTS, self._timeouts)
-            return connection.execute(statements.PURGE_LETTERS, {"keep_days": self._keep_days}).rowcount
+            letters = connection.execute(statements.PURGE_LETTERS, {"keep_days": self._keep.letters_days})
+            replays = connection.execute(statements.PURGE_REPLAYS, {"keep_days": self._keep.replays_days})
+            return letters.rowcount + replays.rowcount
 
     def _apply(self, connection: Connection[Any], read: Letters, positions: Mapping[int, Position]) -> None:
         connection.execute(statements.SET_TIMEOUTS, self._timeouts)

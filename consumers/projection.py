@@ -115,7 +115,7 @@ class Projection:
         self._count_at_s = min(self._count_at_s, self._clock.monotonic_s() + 1)
 
     def _look_after(self) -> None:
-        """Now and then: count the open ones, and remove those that were closed long ago."""
+        """Now and then: count the open ones, and remove what has ended long ago."""
         now_s = self._clock.monotonic_s()
         if now_s >= self._count_at_s:
             self._check()

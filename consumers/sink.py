@@ -33,7 +33,7 @@ from consumers.pieces import Pace
 from consumers.pipeline import Pipeline
 from consumers.pool import database_url, pool_of, sample
 from consumers.positions import Positions
-from consumers.project import Project
+from consumers.project import Keep, Project
 from consumers.projection import Projection
 from consumers.storm import Storm
 from consumers.write import Write
@@ -230,7 +230,12 @@ def _projection(
         consumer_options(settings, group, **{"queued.max.messages.kbytes": _PREFETCH_KIB}),
         topic,
         positions=Positions(pool, admin, topic, group, timeouts),
-        project=Project(pool, Offsets(topic, group), timeouts, settings.sink.dead_letters_keep_days),
+        project=Project(
+            pool,
+            Offsets(topic, group),
+            timeouts,
+            Keep(settings.sink.dead_letters_keep_days, settings.sink.replays_keep_days),
+        ),
         count_every_s=settings.metrics.interval_s,
         clock=clock,
         stop=stop,
