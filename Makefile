@@ -4,8 +4,8 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-examples lint bench drill restore-drill fuzz chaos mutants containers \
-  floors observe pictures lock clean
+.PHONY: help setup demo test test-examples test-java lint bench drill restore-drill fuzz chaos mutants \
+  containers floors observe pictures lock clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -36,6 +36,10 @@ lint: $(VENV)/developing  ## check style, format and types
 
 test-examples: $(VENV)/developing  ## run examples/ against real events; needs java, mvn, kcat; ARGS="-k java"
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(RUN) -m pytest tests/examples/test_tools.py $(ARGS)
+
+test-java: $(VENV)/developing  ## compare our verdicts on schemas with Java's; needs java, mvn; SEED=7 PAIRS=4000
+	@JAVA_SEED=$(or $(SEED),1) JAVA_PAIRS=$(or $(PAIRS),500) $(RUN) -m pytest \
+	  tests/examples/test_java_compatibility.py $(ARGS)
 
 bench: $(VENV)/developing  ## measure sink and relay against their limits; needs wrk; ARGS=--help
 	@$(RUN) -m benchmarks $(ARGS)

@@ -16,8 +16,8 @@ from tests.own_places import drop, migrated_template, own_database, own_topic
 from tests.services import Services
 from tests.sink_rig import SinkRig
 
-collect_ignore = ["examples/test_tools.py"]
-"""Only where it is named, as `make test-examples` does: it needs tools that a checkout does not bring."""
+collect_ignore = ["examples/test_tools.py", "examples/test_java_compatibility.py"]
+"""Only where named, as `make test-examples` and `make test-java` do: they need tools that are not ours."""
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a shell starts what it puts into the background so, and children would not hear of Ctrl-C either
