@@ -4,8 +4,8 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test test-examples test-java lint bench drill restore-drill fuzz chaos mutants \
-  containers floors observe pictures lock clean
+.PHONY: help setup demo test test-examples test-java lint bench drill restore-drill fuzz chaos \
+  replay-kills mutants containers floors observe pictures lock clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -56,6 +56,9 @@ fuzz: $(VENV)/developing  ## send the relay requests, valid and not; ARGS="--see
 
 chaos: $(VENV)/developing  ## play rounds of load and faults against real processes; ARGS="--seed 7 --rounds 40"
 	@$(RUN) -m tests.chaos $(ARGS)
+
+replay-kills: $(VENV)/developing  ## kill replays, rebuilds, swaps at seeded moments; ARGS="--seed 7 --rounds 50"
+	@$(RUN) -m tests.replay_kills $(ARGS)
 
 mutants: $(VENV)/developing  ## put known defects into a copy of the code: each must be caught; ARGS=--help
 	@$(RUN) -m tests.mutants $(ARGS)

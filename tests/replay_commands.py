@@ -46,12 +46,30 @@ def started(rig: SinkRig, log: Path, *arguments: object) -> subprocess.Popen[byt
         return subprocess.Popen(words, env=rig.environment(), stdout=file, stderr=file)
 
 
+def children_of(process: int) -> list[int]:
+    """The processes that one has started."""
+    path = Path(f"/proc/{process}/task/{process}/children")
+    try:
+        return [int(one) for one in path.read_text("ascii").split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
 def new_topic(admin: AdminClient, partitions: int = 2) -> str:
     """A topic to replay to."""
     name = f"test-{uuid.uuid4()}"
     for made in admin.create_topics([NewTopic(name, partitions, 1)]).values():
         made.result(20)
+    eventually(lambda: _is_led(admin, name))
     return name
+
+
+def _is_led(admin: AdminClient, topic: str) -> bool:
+    """Whether brokers answer for it, which they do a moment after it was made."""
+    try:
+        return bool(ends(admin, topic))
+    except KafkaException:
+        return False
 
 
 def ends(admin: AdminClient, topic: str) -> dict[int, int]:

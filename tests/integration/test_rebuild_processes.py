@@ -15,7 +15,7 @@ from schemas.codec import encode
 from tests.events import Expected, expected_of, history, made, spread
 from tests.eventually import eventually
 from tests.own_places import PARTITIONS
-from tests.replay_commands import run, started, told
+from tests.replay_commands import children_of, run, started, told
 from tests.sink_rig import SinkRig
 
 pytestmark = pytest.mark.integration
@@ -30,11 +30,6 @@ WAITING = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
     " AND application_name = 'session-relay rebuild' AND wait_event_type = 'Lock'"
 )
-
-
-def children_of(process: int) -> list[int]:
-    path = Path(f"/proc/{process}/task/{process}/children")
-    return [int(one) for one in path.read_text("ascii").split()] if path.exists() else []
 
 
 def written(rig: SinkRig, count: int) -> None:
