@@ -35,7 +35,13 @@ class SinkRig:
         self.topic, self.database_url, self._logs = topic, database_url, logs
         self.kafka = services.addresses.kafka_bootstrap_servers
         self.producer = Producer(
-            {"bootstrap.servers": self.kafka, "partitioner": "murmur2_random", "linger.ms": 1, **QUIET}
+            {
+                "bootstrap.servers": self.kafka,
+                "partitioner": "murmur2_random",
+                "linger.ms": 1,
+                "max.in.flight.requests.per.connection": 1,  # or a topic just made gets them out of order
+                **QUIET,
+            }
         )
         self._sinks: list[subprocess.Popen[bytes]] = []
         self._table = psycopg.connect(database_url, autocommit=True)
