@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from config import logs
 from config.errors import SettingsError
 from config.migrations.check import connect, require_current
 from config.migrations.files import migrations
@@ -115,6 +116,7 @@ def _run(order: Order, wanted: Wanted, part: Part | None) -> None:
         foreign = foreign_schemas(settings.schema_registry, stack)
         origin = _origin(settings, order)
         if part is not None:
+            logs.configure(settings.app, "replay")  # to standard error: the other is for its parent
             rebuilding = rebuild_of(settings, connection, origin, order, foreign)
             fold_part(rebuilding, part, wanted.rate, typer.echo)
         elif order.kind == "rebuild":

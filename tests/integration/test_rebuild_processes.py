@@ -72,15 +72,16 @@ def test_a_session_that_another_process_changes_meanwhile_is_folded_again(
     written(rig, 1)
     told(rig, "replay", "--rebuild", "--execute")
     last = made(session="s-1", sequence=3)
-    rig.publish([made(session="s-1", sequence=2), last])  # twice in one batch: folded here, not by Postgres
-    written(rig, 3)
+    others = [made(session=f"other-{n}", user=f"other-{n}") for n in range(20)]  # for the second process
+    rig.publish([made(session="s-1", sequence=2), last, *others])  # s-1 twice: folded here, not by Postgres
+    written(rig, 23)
     with psycopg.connect(rig.database_url) as other:
         other.execute("UPDATE rebuild_1.sessions SET kafka_offset = kafka_offset + 100")
-        command = started(rig, tmp_path / "rebuild.log", "replay", "--rebuild", "--execute")
+        command = started(rig, tmp_path / "rebuild.log", *COMMAND)
         eventually(lambda: rig.query(WAITING) == [(1,)], within_s=60)
         other.commit()
     assert command.wait(60) == ExitCode.DONE, (tmp_path / "rebuild.log").read_text("utf-8")
-    assert rig.query(WINNERS.format("rebuild_1")) == [("s-1", last.event_id)]
+    assert dict(rig.query(WINNERS.format("rebuild_1")))["s-1"] == last.event_id
 
 
 def test_added_partitions_make_a_rebuild_begin_anew(rig: SinkRig, admin: AdminClient) -> None:
