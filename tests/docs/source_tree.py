@@ -55,15 +55,19 @@ def sources(*rooms: str) -> tuple[Source, ...]:
     return tuple(found)
 
 
+BUILT = {"__pycache__", "target"}
+"""Directories that Python and Maven make."""
+
+
 def texts() -> Iterator[tuple[str, str]]:
     """Path and content of every text that is ours: code, SQL, settings, papers."""
     patterns = [f"{room}/**/*.*" for room in (*ROOMS, *AROUND, "docs")]
     patterns += [".ci/*", "*.md", "*.toml", "*.txt", "Makefile", "Dockerfile", "*.yml", ".env.example"]
     for pattern in patterns:
         for path in sorted(ROOT.glob(pattern)):
-            name = path.relative_to(ROOT).as_posix()
-            if path.is_file() and "__pycache__" not in name:
-                yield name, path.read_text("utf-8")
+            name = path.relative_to(ROOT)
+            if path.is_file() and not BUILT.intersection(name.parts):
+                yield name.as_posix(), path.read_text("utf-8")
 
 
 def papers() -> dict[str, str]:
