@@ -22,6 +22,28 @@ from session_relay.commands.replay_rebuild import rebuild_of
 from session_relay.commands.replay_topic import replay_to_topic
 
 _BOUND = "a time (`2h`, `7d`, RFC 3339) or an offset in each partition"
+FromArchive = Annotated[
+    str | None, typer.Option("--from-archive", help="Read this archive first, then the topic behind it.")
+]
+Renormalise = Annotated[
+    bool, typer.Option("--renormalise", help="With --rebuild: read `raw` by today's normalisers.")
+]
+Swap = Annotated[
+    bool, typer.Option("--swap", help="With --rebuild: put the new table in the live one's place.")
+]
+AllowFewer = Annotated[
+    bool, typer.Option("--allow-fewer", help="With --swap: lose rows that the log does not have.")
+]
+ShowValues = Annotated[
+    bool, typer.Option("--show-values", help="Tell their values too, which are about people.")
+]
+Processes = Annotated[
+    int,
+    typer.Option(min=1, max=256, metavar="N", help="With --rebuild: fold by so many, some partitions each."),
+]
+PartOfOne = Annotated[
+    str | None, typer.Option(hidden=True, help="Which partitions of which rebuild this child folds.")
+]
 
 
 def command(  # noqa: PLR0913 - each is one option of the command
@@ -33,34 +55,17 @@ def command(  # noqa: PLR0913 - each is one option of the command
     kind: Annotated[EventType | None, typer.Option("--type", help="Only events of this type.")] = None,
     topic: Annotated[str | None, typer.Option(help="Topic to send the records to; it must exist.")] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Fold the log into a new table.")] = False,
-    archive: Annotated[
-        str | None, typer.Option("--from-archive", help="Read this archive first, then the topic behind it.")
-    ] = None,
-    renormalise: Annotated[
-        bool, typer.Option("--renormalise", help="With --rebuild: read `raw` by today's normalisers.")
-    ] = False,
-    swap: Annotated[
-        bool, typer.Option("--swap", help="With --rebuild: put the new table in the live one's place.")
-    ] = False,
-    allow_fewer: Annotated[
-        bool, typer.Option("--allow-fewer", help="With --swap: lose rows that the log does not have.")
-    ] = False,
+    archive: FromArchive = None,
+    renormalise: Renormalise = False,
+    swap: Swap = False,
+    allow_fewer: AllowFewer = False,
     examples: Annotated[int, typer.Option(min=0, help="Differing rows of each kind to name.")] = 20,
-    show_values: Annotated[
-        bool, typer.Option("--show-values", help="Tell their values too, which are about people.")
-    ] = False,
-    processes: Annotated[
-        int,
-        typer.Option(
-            min=1, max=256, metavar="N", help="With --rebuild: fold by so many, some partitions each."
-        ),
-    ] = 1,
+    show_values: ShowValues = False,
+    processes: Processes = 1,
     rate: Annotated[float | None, typer.Option(min=0.1, help="Records a second at most.")] = None,
     execute: Annotated[bool, typer.Option("--execute", help="Do it; without this only say it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")] = False,
-    part: Annotated[
-        str | None, typer.Option(hidden=True, help="Which partitions of which rebuild this child folds.")
-    ] = None,
+    part: PartOfOne = None,
 ) -> None:
     """Read a part of the log again: to another topic, or into a new table beside the live one.
 

@@ -120,7 +120,7 @@ def test_archive_and_topic_together_are_the_log(rig: SinkRig, admin: AdminClient
     written(rig, len(log))
     removed(rig, admin, {number: end // 2 for number, end in held.items()})
     rig.query("DELETE FROM sessions WHERE ctid IN (SELECT ctid FROM sessions LIMIT 20)")
-    done = told(rig, *REBUILD, archive)
+    done = told(rig, *REBUILD, archive, "--processes", 2)
     assert (done["beyond_the_log"], done["topic_is_there"]) == (0, True)
     assert (done["difference"]["only_in_log"], done["difference"]["columns"]) == (20, {})
     assert told(rig, *REBUILD, archive, "--swap")["swapped"]
