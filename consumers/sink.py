@@ -12,6 +12,7 @@ import structlog
 from confluent_kafka.admin import AdminClient
 from psycopg_pool import ConnectionPool
 
+from config.brokers import trouble
 from config.clock import SystemClock
 from config.collector import calm_collector
 from config.errors import Unavailable
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _STATISTICS_MS: Final = 1_000
+_SILENT_S: Final = 5.0
+"""A fetch is answered within half a second, a heartbeat at once."""
 _PREFETCH_KIB: Final = 16 * 1024
 """Dead letters that wait in memory: they are few, and may be large."""
 _LEAVE_S: Final = 4.0
@@ -80,7 +83,9 @@ def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None
             stack.callback(spans.close, _CLOSE_S)
         writer = _writer(settings, pool, admin, clock, accept_poison, spans)
         foreign = foreign_schemas(settings.schema_registry, stack)
-        pipeline = Pipeline(writer, settings.sink, health, clock, foreign)
+        # a connection and a lock may take so long; what takes longer is told, as nobody needs it to be ready
+        patience_s = settings.db.pool_timeout_s + settings.db.lock_timeout_s
+        pipeline = Pipeline(writer, settings.sink, health, clock, foreign, patience_s)
         lag = Lag(settings.kafka.events_topic, pipeline.committed)
         statistics = _on_statistics(health.dependency("kafka", needed=True), lag)
         own = {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": statistics}
@@ -177,10 +182,10 @@ def consumer_options(settings: Settings, group: str, **own: Any) -> dict[str, An
 def _on_statistics(kafka: Dependency, lag: Lag) -> Callable[[str], None]:
     def on_statistics(text: str) -> None:
         told = json.loads(text)
-        if any(broker["state"] == "UP" for broker in told["brokers"].values()):
+        if (problem := trouble(told, _SILENT_S)) is None:
             kafka.succeeded()
         else:
-            kafka.failed("no broker is connected")
+            kafka.failed(problem)
         lag.read(told)
 
     return on_statistics
