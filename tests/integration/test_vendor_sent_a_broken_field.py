@@ -1,10 +1,7 @@
 """The page on a vendor's broken field, run command by command."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import msgspec
@@ -17,6 +14,7 @@ from schemas.identity import event_id
 from tests.docs.source_tree import ROOT
 from tests.events import made
 from tests.eventually import eventually
+from tests.shell import Shell
 from tests.sink_rig import SinkRig
 
 pytestmark = pytest.mark.integration
@@ -25,38 +23,17 @@ PAGE = ROOT / "docs" / "operations" / "vendor-sent-a-broken-field.md"
 BLOCK = re.compile(r"<!-- run: (\w+) -->\n```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 STEPS = dict(BLOCK.findall(PAGE.read_text("utf-8")))
 RULE = "ALTER TABLE sessions ADD CONSTRAINT a_night_fits_a_day CHECK (time_in_bed <= 86400)"
-PSQL = """#!/bin/sh
-exec "{python}" -c "import psycopg, sys
-psycopg.connect(sys.argv[1], autocommit=True).execute(sys.argv[3])" "$@"
-"""
-RELAY = """#!/bin/sh
-exec "{python}" -m session_relay.cli "$@"
-"""
 
 
 class Operator:
-    """A shell with the commands on its path, and the rig's settings."""
+    """Does the steps of the page with the rig's settings."""
 
-    def __init__(self, rig: SinkRig, programs: Path) -> None:
-        programs.mkdir()
-        for name, script in {"session-relay": RELAY, "psql": PSQL}.items():
-            (programs / name).write_text(script.format(python=sys.executable))
-            (programs / name).chmod(0o755)
-        path = f"{programs}{os.pathsep}{os.environ['PATH']}"
-        self._environment = rig.environment(SINK__STORM_WINDOW="20") | {"PATH": path, "PYTHONPATH": str(ROOT)}
+    def __init__(self, rig: SinkRig, directory: Path) -> None:
+        self._shell = Shell(rig.environment(SINK__STORM_WINDOW="20"), directory)
 
     def does(self, step: str) -> str:
         """Run one block of the page."""
-        run = subprocess.run(
-            ["bash", "-ec", STEPS[step]],
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-        )
-        assert run.returncode == 0, run.stderr
-        return run.stdout
+        return self._shell.run(STEPS[step])
 
 
 def night(number: int, time_in_bed: float) -> SessionEvent:
@@ -79,7 +56,7 @@ def states(rig: SinkRig) -> dict[str, int]:
 
 @pytest.fixture
 def operator(rig: SinkRig, tmp_path: Path) -> Operator:
-    return Operator(rig, tmp_path / "bin")
+    return Operator(rig, tmp_path)
 
 
 def test_every_step_of_the_page_is_run_here() -> None:
