@@ -29,6 +29,8 @@ WITHIN_S: Final = 60.0
 NIGHTS: Final = 600
 RATE: Final = 60.0
 """Deliveries a second: long enough for rates over several scrapes."""
+OCCASIONAL: Final = {"DeadLettersGrowing"}
+"""What the occasions of an ordinary day make fire too."""
 PROGRAMS: Final = ("prometheus", "promtool")
 
 
@@ -90,6 +92,8 @@ def observe(
         occasions(stage, server, queries)
     found: list[Tried] = []
     problems: list[str] = []
+    if asks and (false := server.firing() - OCCASIONAL):
+        problems.append(f"firing though all is well: {', '.join(sorted(false))}")
     for fault in faults:
         try:
             found += rehearsed(fault, stage, server)
