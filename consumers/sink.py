@@ -33,7 +33,7 @@ from consumers.offsets import Offsets
 from consumers.pieces import Pace
 from consumers.pipeline import Pipeline
 from consumers.pool import database_url, pool_of, sample
-from consumers.positions import Positions
+from consumers.positions import Positions, ends
 from consumers.project import Project
 from consumers.projection import Projection
 from consumers.storm import Storm
@@ -86,7 +86,8 @@ def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None
         # a connection and a lock may take so long; what takes longer is told, as nobody needs it to be ready
         patience_s = settings.db.pool_timeout_s + settings.db.lock_timeout_s
         pipeline = Pipeline(writer, settings.sink, health, clock, foreign, patience_s)
-        lag = Lag(settings.kafka.events_topic, pipeline.committed)
+        topic = settings.kafka.events_topic
+        lag = Lag(topic, pipeline.committed, lambda partitions: ends(admin, topic, partitions))
         statistics = _on_statistics(health.dependency("kafka", needed=True), lag)
         own = {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": statistics}
         options = consumer_options(settings, settings.sink.group_id, **own)
