@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +17,7 @@ from config.brokers import trouble
 from config.clock import SystemClock
 from config.collector import calm_collector
 from config.errors import Unavailable
-from config.health import Dependency, Health
+from config.health import Health
 from config.kafka import LEFT_TO_THE_BROKER, LOGGER, MUTE, client_options, tell_error
 from config.migrations.check import check_database
 from config.settings import Settings
@@ -83,17 +84,14 @@ def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None
             stack.callback(spans.close, _CLOSE_S)
         writer = _writer(settings, pool, admin, clock, accept_poison, spans)
         foreign = foreign_schemas(settings.schema_registry, stack)
-        # a connection and a lock may take so long; what takes longer is told, as nobody needs it to be ready
-        patience_s = settings.db.pool_timeout_s + settings.db.lock_timeout_s
-        pipeline = Pipeline(writer, settings.sink, health, clock, foreign, patience_s)
+        pipeline = Pipeline(writer, settings.sink, health, clock, foreign, _patience_s(settings))
         topic = settings.kafka.events_topic
-        lag = Lag(topic, pipeline.committed, lambda partitions: ends(admin, topic, partitions))
-        statistics = _on_statistics(health.dependency("kafka", needed=True), lag)
-        own = {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": statistics}
+        lag = Lag(topic, pipeline.committed, partial(ends, admin, topic))
+        own = {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": _on_statistics(health, lag)}
         options = consumer_options(settings, settings.sink.group_id, **own)
         consumer = Consumer(
             options,
-            settings.kafka.events_topic,
+            topic,
             before_revoke=lambda going: pipeline.drain(consumer, going),
             after_loss=pipeline.forget,
         )
@@ -180,7 +178,9 @@ def consumer_options(settings: Settings, group: str, **own: Any) -> dict[str, An
     return client_options(settings.kafka, **options)
 
 
-def _on_statistics(kafka: Dependency, lag: Lag) -> Callable[[str], None]:
+def _on_statistics(health: Health, lag: Lag) -> Callable[[str], None]:
+    kafka = health.dependency("kafka", needed=True)
+
     def on_statistics(text: str) -> None:
         told = json.loads(text)
         if (problem := trouble(told, _SILENT_S)) is None:
@@ -241,6 +241,11 @@ def _projection(
         clock=clock,
         stop=stop,
     )
+
+
+def _patience_s(settings: Settings) -> float:
+    """So long a connection and a lock may take together; what takes longer is told."""
+    return settings.db.pool_timeout_s + settings.db.lock_timeout_s
 
 
 def _timeouts(settings: Settings) -> dict[str, str]:

@@ -86,7 +86,7 @@ class Asker:
         except AssertionError as late:
             raise AssertionError(f"{status}, {name} up={up} {problem}; but {seen}") from late
         assert row is not None
-        assert (row["failures_in_a_row"] == 0) is (up or problem.startswith("no answer for"))
+        assert row["failures_in_a_row"] == 0 or not up
         return row
 
 
@@ -137,7 +137,7 @@ def test_a_sink_can_work_without_postgres_for_a_while_and_not_without_kafka(rig:
 
         postgres.silence()
         rig.publish([made(session="s-2")])
-        asker.wait_for(200, "postgres", up=False, problem="no answer for")
+        asker.wait_for(200, "postgres", up=False)  # its statement, or the pool's look at a connection
         postgres.reset()
         postgres.heal()
         rig.wait_until_done(3)
