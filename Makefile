@@ -69,8 +69,8 @@ floors: $(VENV)/developing  ## run what touches Kafka and Postgres on the oldest
 containers: $(VENV)/developing  ## build the image and run docker-compose.yml with its demo; needs an engine
 	@$(RUN) -m tests.containers
 
-observe: $(VENV)/developing  ## ask every query of the dashboards of a real Prometheus, which it needs, and drill alerts
-	@$(RUN) -m tests.observe
+observe: $(VENV)/developing  ## make every alert fire and clear in a real Prometheus, which it needs; ARGS="--only LogGap"
+	@$(RUN) -m tests.observe $(ARGS)
 
 pictures: $(VENV)/developing  ## draw what the README shows of the terminal
 	@$(RUN) -m tests.pictures

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from math import inf
 from threading import Lock
 from typing import Final
 
@@ -28,10 +29,24 @@ class Dependency:
     """What stands in for it while it is down."""
     circuit: Callable[[], str] | None = None
     """The state of the circuit breaker around it, where there is one: closed, half-open or open."""
+    patience_s: float = inf
+    """So many seconds after `asked` it counts as down for want of an answer."""
     _lock: Lock = field(default_factory=Lock)
     _last_success_s: float | None = None
     _failures: int = 0
     _reason: str | None = "not reached yet"
+    _asked_s: float | None = None
+
+    def asked(self) -> None:
+        """Note that it was asked for something, and owes an answer."""
+        with self._lock:
+            if self._asked_s is None:
+                self._asked_s = self.clock.monotonic_s()
+
+    def answered(self) -> None:
+        """Note that it owes no answer any more, whatever that was."""
+        with self._lock:
+            self._asked_s = None
 
     def succeeded(self) -> None:
         """Note that it just did its work."""
@@ -45,8 +60,13 @@ class Dependency:
 
     @property
     def up(self) -> bool:
-        """Whether its last use went well."""
-        return self._reason is None
+        """Whether its last use went well, and it owes no answer for too long."""
+        return self._problem() is None
+
+    def _problem(self) -> str | None:
+        asked_s = self._asked_s
+        silent_s = 0.0 if asked_s is None else self.clock.monotonic_s() - asked_s
+        return f"no answer for {silent_s:.0f} s" if silent_s > self.patience_s else self._reason
 
     @property
     def bearable(self) -> bool:
@@ -58,10 +78,11 @@ class Dependency:
         with self._lock:
             last_s = self._last_success_s
             circuit = {} if self.circuit is None else {"circuit": self.circuit()}
+            problem = self._problem()
             return circuit | {
-                "up": self._reason is None,
+                "up": problem is None,
                 "needed": self.needed,
-                "problem": self._reason,
+                "problem": problem,
                 "failures_in_a_row": self._failures,
                 "last_success_s_ago": None if last_s is None else round(self.clock.monotonic_s() - last_s, 1),
             }
@@ -92,9 +113,17 @@ class Health:
         needed: bool,
         substitute: Dependency | None = None,
         circuit: Callable[[], str] | None = None,
+        patience_s: float = inf,
     ) -> Dependency:
         """Declare a dependency; it counts as down until its first success."""
-        made = Dependency(name=name, needed=needed, clock=self._clock, substitute=substitute, circuit=circuit)
+        made = Dependency(
+            name=name,
+            needed=needed,
+            clock=self._clock,
+            substitute=substitute,
+            circuit=circuit,
+            patience_s=patience_s,
+        )
         return self._dependencies.setdefault(name, made)
 
     def live(self) -> tuple[int, bytes]:

@@ -1,6 +1,10 @@
-"""Lag by partition: the log's end as librdkafka saw it, less what Postgres has committed."""
+"""Lag by partition: the log's end, less what Postgres has committed.
 
-from collections.abc import Mapping
+librdkafka hears of the end with what it fetches: of partitions that are paused, as they are while Postgres is
+away, its statistics tell the end of before. So Kafka is asked as well.
+"""
+
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from config import metrics
@@ -12,11 +16,18 @@ class Lag:
     Args:
         topic: The topic.
         committed: Next offset by partition as the table holds it, of the partitions of this member.
+        ask: Tells the ends of partitions, of those for which it can; in the sidecar's thread.
     """
 
-    def __init__(self, topic: str, committed: Mapping[int, int]) -> None:
-        self._topic, self._committed = topic, committed
+    def __init__(
+        self,
+        topic: str,
+        committed: Mapping[int, int],
+        ask: Callable[[Collection[int]], Mapping[int, int]] = lambda _: {},
+    ) -> None:
+        self._topic, self._committed, self._ask = topic, committed, ask
         self._ends: Mapping[int, int] = {}
+        self._told: dict[int, int] = {}
         self._shown: set[int] = set()
 
     def read(self, statistics: Mapping[str, Any]) -> None:
@@ -26,9 +37,13 @@ class Lag:
 
     def sample(self) -> None:
         """Set `sink_lag_records`; partitions that were given up vanish."""
-        committed = dict(self._committed)
+        asked = tuple(self._committed)
+        now = self._ask(asked) if asked else {}
+        self._told.update(now)
+        committed = dict(self._committed)  # after its end, so that what was written meanwhile is no lag
         for partition, offset in committed.items():
-            end = self._ends.get(partition, -1)
+            known = max(self._ends.get(partition, -1), self._told.get(partition, -1))
+            end = now.get(partition, known)
             if end >= 0:
                 self._shown.add(partition)
                 metrics.SINK_LAG.labels(self._topic, str(partition)).set(max(0, end - offset))

@@ -6,6 +6,7 @@ Kafka's own commit comes last and decides nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from threading import Event
 from time import perf_counter
 from typing import Final, assert_never
@@ -60,10 +61,13 @@ class Pipeline:
         health: Health,
         clock: Clock,
         foreign: Callable[[int], ReadBody] | None = None,
+        patience_s: float = inf,
     ) -> None:
         self._writer, self._settings, self._clock = writer, settings, clock
         self._health = health
-        self._postgres = health.dependency("postgres", needed=False, circuit=lambda: writer.circuit)
+        self._postgres = health.dependency(
+            "postgres", needed=False, circuit=lambda: writer.circuit, patience_s=patience_s
+        )
         self._batch = Batch()
         self._decoder = Decoder(foreign)
         self._under_way = 0
@@ -163,6 +167,7 @@ class Pipeline:
 
     def _send(self) -> None:
         self._oldest.sent()
+        self._postgres.asked()
         self._writer.submit(self._batch)
         self._under_way += 1
         self._batch = Batch()
@@ -171,6 +176,7 @@ class Pipeline:
         unplaced = consumer.unplaced
         if (unplaced or self._writer.circuit != "closed") and not self._placing:
             self._placing = True
+            self._postgres.asked()
             self._writer.submit(Place(tuple(sorted(unplaced))))
 
     def _check_now_and_then(self, consumer: Consumer) -> None:
@@ -180,6 +186,7 @@ class Pipeline:
 
     def _handle(self, results: Sequence[Result], consumer: Consumer) -> None:
         for result in results:
+            self._postgres.answered()
             match result:
                 case Placed(positions):
                     self._placing = False
@@ -206,6 +213,8 @@ class Pipeline:
                     raise error
                 case _:
                     assert_never(result)
+        if results and (self._under_way or self._placing):
+            self._postgres.asked()
 
     def _on_failure(self, consumer: Consumer, cause: Exception, job: Job) -> None:
         """Try again: a failed placing is asked for again, anything else starts over."""

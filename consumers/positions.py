@@ -1,8 +1,8 @@
 """Where each partition goes on: decided by the table and the log, never by Kafka's commit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -11,9 +11,12 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from psycopg_pool import ConnectionPool
 
 from consumers import statements
-from consumers.fates import kafka_errors, postgres_errors
+from consumers.fates import KafkaUnavailable, kafka_errors, postgres_errors
 
 log = structlog.get_logger()
+
+_EARLIEST: Final[OffsetSpec] = OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # no types there
+_LATEST: Final[OffsetSpec] = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # likewise
 
 
 class Row(NamedTuple):
@@ -129,19 +132,14 @@ class Positions:
 
     def _logs(self, partitions: Sequence[int], timeout_s: float) -> Mapping[int, Log]:
         topic_id = self._topic_id(timeout_s)
-        first = self._offsets(partitions, OffsetSpec.earliest(), timeout_s)  # type: ignore[no-untyped-call]
-        end = self._offsets(partitions, OffsetSpec.latest(), timeout_s)  # type: ignore[no-untyped-call]
+        first = _offsets(self._admin, self._topic, partitions, _EARLIEST, timeout_s)
+        end = _offsets(self._admin, self._topic, partitions, _LATEST, timeout_s)
         return {partition: Log(topic_id, first[partition], end[partition]) for partition in partitions}
 
     def _topic_id(self, timeout_s: float) -> UUID:
         topics = TopicCollection([self._topic])
         described = self._admin.describe_topics(topics, request_timeout=timeout_s)[self._topic]
         return as_uuid(described.result(timeout_s).topic_id)
-
-    def _offsets(self, partitions: Sequence[int], spec: OffsetSpec, timeout_s: float) -> Mapping[int, int]:
-        asked = {TopicPartition(self._topic, partition): spec for partition in partitions}
-        answers = self._admin.list_offsets(asked, request_timeout=timeout_s)
-        return {at.partition: answer.result(timeout_s).offset for at, answer in answers.items()}
 
     def _tell(self, partition: int, position: Position) -> None:
         told = {"topic": self._topic, "partition": partition, "begin": position.begin}
@@ -160,3 +158,22 @@ def as_uuid(told: Any) -> UUID:
     """A topic's id as the client library hands it out, in two signed halves."""
     high, low = told.get_most_significant_bits(), told.get_least_significant_bits()
     return UUID(int=((high & (2**64 - 1)) << 64) | (low & (2**64 - 1)))
+
+
+def ends(
+    admin: AdminClient, topic: str, partitions: Collection[int], timeout_s: float = 2.0
+) -> Mapping[int, int]:
+    """The log's end of each partition, safe in any thread; nothing where Kafka does not tell in time."""
+    try:
+        with kafka_errors():
+            return _offsets(admin, topic, partitions, _LATEST, timeout_s)
+    except KafkaUnavailable:
+        return {}
+
+
+def _offsets(
+    admin: AdminClient, topic: str, partitions: Collection[int], spec: OffsetSpec, timeout_s: float
+) -> Mapping[int, int]:
+    asked = {TopicPartition(topic, partition): spec for partition in partitions}
+    answers = admin.list_offsets(asked, request_timeout=timeout_s)
+    return {at.partition: answer.result(timeout_s).offset for at, answer in answers.items()}

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,10 +13,11 @@ import structlog
 from confluent_kafka.admin import AdminClient
 from psycopg_pool import ConnectionPool
 
+from config.brokers import trouble
 from config.clock import SystemClock
 from config.collector import calm_collector
 from config.errors import Unavailable
-from config.health import Dependency, Health
+from config.health import Health
 from config.kafka import LEFT_TO_THE_BROKER, LOGGER, MUTE, client_options, tell_error
 from config.migrations.check import check_database
 from config.settings import Settings
@@ -32,7 +34,7 @@ from consumers.offsets import Offsets
 from consumers.pieces import Pace
 from consumers.pipeline import Pipeline
 from consumers.pool import database_url, pool_of, sample
-from consumers.positions import Positions
+from consumers.positions import Positions, ends
 from consumers.project import Keep, Project
 from consumers.projection import Projection
 from consumers.storm import Storm
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _STATISTICS_MS: Final = 1_000
+_SILENT_S: Final = 5.0
+"""A fetch is answered within half a second, a heartbeat at once."""
 _PREFETCH_KIB: Final = 16 * 1024
 """Dead letters that wait in memory: they are few, and may be large."""
 _LEAVE_S: Final = 4.0
@@ -80,14 +84,14 @@ def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None
             stack.callback(spans.close, _CLOSE_S)
         writer = _writer(settings, pool, admin, clock, accept_poison, spans)
         foreign = foreign_schemas(settings.schema_registry, stack)
-        pipeline = Pipeline(writer, settings.sink, health, clock, foreign)
-        lag = Lag(settings.kafka.events_topic, pipeline.committed)
-        statistics = _on_statistics(health.dependency("kafka", needed=True), lag)
-        own = {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": statistics}
+        pipeline = Pipeline(writer, settings.sink, health, clock, foreign, _patience_s(settings))
+        topic = settings.kafka.events_topic
+        lag = Lag(topic, pipeline.committed, partial(ends, admin, topic))
+        own = {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": _on_statistics(health, lag)}
         options = consumer_options(settings, settings.sink.group_id, **own)
         consumer = Consumer(
             options,
-            settings.kafka.events_topic,
+            topic,
             before_revoke=lambda going: pipeline.drain(consumer, going),
             after_loss=pipeline.forget,
         )
@@ -174,13 +178,15 @@ def consumer_options(settings: Settings, group: str, **own: Any) -> dict[str, An
     return client_options(settings.kafka, **options)
 
 
-def _on_statistics(kafka: Dependency, lag: Lag) -> Callable[[str], None]:
+def _on_statistics(health: Health, lag: Lag) -> Callable[[str], None]:
+    kafka = health.dependency("kafka", needed=True)
+
     def on_statistics(text: str) -> None:
         told = json.loads(text)
-        if any(broker["state"] == "UP" for broker in told["brokers"].values()):
+        if (problem := trouble(told, _SILENT_S)) is None:
             kafka.succeeded()
         else:
-            kafka.failed("no broker is connected")
+            kafka.failed(problem)
         lag.read(told)
 
     return on_statistics
@@ -240,6 +246,11 @@ def _projection(
         clock=clock,
         stop=stop,
     )
+
+
+def _patience_s(settings: Settings) -> float:
+    """So long a connection and a lock may take together; what takes longer is told."""
+    return settings.db.pool_timeout_s + settings.db.lock_timeout_s
 
 
 def _timeouts(settings: Settings) -> dict[str, str]:

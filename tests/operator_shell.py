@@ -14,6 +14,12 @@ _PROGRAM = """#!/bin/sh
 exec "{python}" -m session_relay.cli "$@"
 """
 
+_PSQL = """#!/bin/sh
+exec "{python}" -c "import psycopg, sys
+cursor = psycopg.connect(sys.argv[1], autocommit=True).execute(sys.argv[3])
+for row in cursor.fetchall() if cursor.description else []: print(*row, sep=' | ')" "$@"
+"""
+
 
 def steps_of(page: str) -> dict[str, str]:
     """The blocks of one page that are marked to be run, by name, in order."""
@@ -46,6 +52,11 @@ class OperatorShell:
         self, block: str, *, settings: Mapping[str, str] = {}, uid: int | None = None, within_s: float = 120
     ) -> str:
         """Run one block, which has to end well, as that user; returns what it prints."""
+        return self._run(block, 0, settings, uid, within_s).stdout
+
+    def _run(
+        self, block: str, code: int, settings: Mapping[str, str], uid: int | None, within_s: float
+    ) -> subprocess.CompletedProcess[str]:
         run = subprocess.run(
             ["bash", "-ec", block],
             env={**self._environment, **settings},
@@ -58,5 +69,23 @@ class OperatorShell:
             timeout=within_s,
             check=False,
         )
-        assert run.returncode == 0, f"{run.stderr}{run.stdout}"
-        return run.stdout
+        assert run.returncode == code, f"{block}: {run.returncode}, {run.stderr}{run.stdout}"
+        return run
+
+
+class Shell(OperatorShell):
+    """The same with psql, which answers with its rows.
+
+    Args:
+        environment: Settings of our commands.
+        directory: Where they run.
+    """
+
+    def __init__(self, environment: Mapping[str, str], directory: Path) -> None:
+        super().__init__(directory, {**environment, "COLUMNS": "200"})
+        self.program("psql", _PSQL.format(python=sys.executable))
+
+    def run(self, script: str, code: int = 0) -> str:
+        """Run some lines; returns what they print, errors last."""
+        done = self._run(script, code, {}, None, 90)
+        return done.stdout + done.stderr

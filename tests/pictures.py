@@ -19,7 +19,7 @@ from session_relay.status.shown import shown
 from session_relay.status.sidecars import Sidecars, Told
 from tests.docs.source_tree import ROOT
 from tests.eventually import eventually
-from tests.observe.__main__ import Stage
+from tests.observe.stage import Stage
 
 STATUS: Final = ROOT / "docs/images/status.svg"
 _COLUMNS: Final = 84
@@ -47,7 +47,8 @@ def main() -> None:
         usual = {"relay": "http://127.0.0.1:9101", "sink": "http://127.0.0.1:9102"}
         urls = {f"http://{at}": usual[name] for name, at in sorted(stage.targets().items())}
         sidecars = Sidecars(list(urls))
-        sending = Thread(target=stage.send)
+        stage.make_occasions()
+        sending = Thread(target=stage.send_nights, args=(1_500, 60.0))
         sending.start()
         before: list[Flow] = []
 

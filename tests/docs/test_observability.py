@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +14,12 @@ import yaml
 from tests.dashboards.__main__ import DIRECTORY, written
 from tests.docs.source_tree import ROOT
 from tests.docs.tables import declared
+from tests.observe.rules import shortened
 
 RULES = sorted((ROOT / "config/prometheus/rules").glob("*.yml"))
 RULE_TESTS = sorted((ROOT / "tests/prometheus").glob("*.yml"))
+TIME = re.compile(r"(?<=\[)\d+[a-z]+(?=\])|(?<=offset )\d+[a-z]+|(?<=> )\d+(?=\s*$)|(?<==~\")\d+(?=\()")
+TRIED = ROOT / "docs/operations/alerts-tried.md"
 DASHBOARDS: dict[str, dict[str, Any]] = {
     path.stem: json.loads(path.read_text("utf-8")) for path in sorted(DIRECTORY.glob("*.json"))
 }
@@ -92,6 +96,14 @@ def test_every_label_that_is_asked_for_exists() -> None:
     assert wrong == []
 
 
+def test_every_job_that_is_asked_for_is_scraped() -> None:
+    """A rule about a job that nobody scrapes never fires, and promtool does not mind."""
+    scraped = yaml.safe_load((ROOT / "config/prometheus/prometheus.yml").read_text("utf-8"))["scrape_configs"]
+    told = re.findall(r'job=~?"([a-z|]+)"', " ".join(queries()))
+    asked = {job for jobs in told for job in jobs.split("|")}
+    assert asked == {job["job_name"] for job in scraped} - {"prometheus"}
+
+
 def test_every_alert_says_how_urgent_it_is_and_where_to_look() -> None:
     alerts = [rule for rule in rules() if "alert" in rule]
     assert len(alerts) >= 15
@@ -113,6 +125,28 @@ def test_every_alert_fires_in_a_test_and_stays_silent_in_another() -> None:
                 (fires if case["exp_alerts"] else silent).add(case["alertname"])
     alerts = {rule["alert"] for rule in rules() if "alert" in rule}
     assert (alerts - fires, alerts - silent) == (set(), set())
+
+
+def test_every_alert_was_driven_to_firing_and_cleared_again() -> None:
+    """Else: make observe ARGS=--keep."""
+    rows = [line.split("|") for line in TRIED.read_text("utf-8").splitlines() if line.startswith("| ")]
+    tried = {alert.strip(): (fired.strip(), cleared.strip()) for _, alert, _, fired, cleared, _ in rows[1:]}
+    assert set(tried) == {rule["alert"] for rule in rules() if "alert" in rule}
+    assert [alert for alert, times in tried.items() if not all(time.isdigit() for time in times)] == []
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
+def test_the_rules_that_are_tried_differ_in_nothing_but_times(path: Path) -> None:
+    """A window, a pending time, an age: whoever adds one says in `tests.observe.rules` how short it is."""
+    text = path.read_text("utf-8")
+    long, short = yaml.safe_load(text), yaml.safe_load(shortened(text))
+    assert long != short
+    for told in (long, short):
+        for group in told["groups"]:
+            for rule in group["rules"]:
+                rule["expr"] = TIME.sub("", rule["expr"])
+                rule.pop("for", None)
+    assert long == short
 
 
 def test_the_dashboards_are_what_the_code_writes() -> None:

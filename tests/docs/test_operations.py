@@ -28,6 +28,7 @@ NAME = re.compile(r"[a-z]+(?:_[a-z]+)+")
 SETTING = re.compile(r"[A-Z]+__[A-Z_]+")
 SELECT = re.compile(r"psql \"\$DATABASE_URL\" -c '(SELECT [^']+)'")
 OF_READYZ = {"failures_in_a_row"}
+OF_POSTGRES = {"pg_stat_activity"}
 
 
 def log_events() -> set[str]:
@@ -76,6 +77,12 @@ def test_log_events_metrics_and_exit_codes_are_those_of_the_code(name: str) -> N
     assert {int(code) for code in signs(text, "exit")} <= set(ExitCode)
     known = events | metrics | of_tables() | OF_READYZ
     assert {code for code in CODE.findall(text) if NAME.fullmatch(code)} - known == set()
+
+
+def test_every_name_among_the_alerts_is_one_of_the_code() -> None:
+    named = {code for code in CODE.findall(TEXTS["alerts.md"]) if NAME.fullmatch(code)}
+    assert len(named) >= 3
+    assert named <= log_events() | set(declared()) | of_tables() | OF_POSTGRES
 
 
 def test_the_index_names_signs_of_the_code() -> None:

@@ -9,16 +9,37 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.parser import text_string_to_metric_families
 
+from config.metrics import OUTCOMES
+from schemas.event import EventType
+from tests.docs.tables import declared
 from tests.eventually import eventually
 
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).resolve().parents[2]
+CLOSED = {
+    "outcome": {*OUTCOMES, "acknowledged", "spooled", "invalid", "unauthenticated", "limited", "unavailable"},
+    "type": {kind.value for kind in EventType},
+    "source": {"asleep", "generic"},
+    "method": {"GET", "HEAD", "POST", "OTHER"},
+    "endpoint": {"/webhooks/{source}", "/readyz", "/livez", "other"},
+    "stage": {"published", "read", "committed", "decode", "park", "copy", "apply", "commit", "isolate"},
+    "name": {"postgres"},
+    "to": {"open", "half-open", "closed"},
+    "topic": {"session.events"},
+    "role": {"relay", "sink"},
+    "version": {version("session-relay")},
+}
+NUMBERS = {"le", "partition", "status_code"}
 ROOMS = ("config", "consumers", "producers", "schemas", "session_relay")
 
 
@@ -74,6 +95,33 @@ def role(process: subprocess.Popen[str], name: str) -> psutil.Process:
     return next(child for child in children if child.cmdline()[-1] == name)
 
 
+def exposed(state_dir: Path, name: str) -> list[Metric]:
+    """What a role's sidecar tells."""
+    lines = (state_dir / "logs" / f"{name}.log").read_text("utf-8").splitlines()
+    started = [line for line in lines if '"sidecar_started"' in line]
+    answer = httpx.get(f"http://127.0.0.1:{json.loads(started[-1])['port']}/metrics", trust_env=False)
+    return list(text_string_to_metric_families(answer.text))
+
+
+def assert_declared(found: list[Metric]) -> None:
+    """Names, kinds, helps and labels are those of the declarations, and each value is of a closed set."""
+    told = {family.name: family for family in found if not family.name.endswith("_created")}
+    wanted = {family.name: (family, labels) for family, labels in declared().values()}
+    assert told.keys() == wanted.keys()
+    for name, (family, labels) in wanted.items():
+        assert (told[name].type, told[name].documentation) == (family.type, family.documentation)
+        for sample in told[name].samples:
+            assert sample.labels.keys() - {"le"} == set(labels), sample
+    samples = [sample for family in told.values() for sample in family.samples]
+    values = {value for sample in samples for value in sample.labels.items()}
+    assert {(label, value) for label, value in values if not _is_closed(label, value)} == set()
+    assert {"acknowledged", "written"} & {value for label, value in values if label == "outcome"}
+
+
+def _is_closed(label: str, value: str) -> bool:
+    return float(value) >= 0 if label in NUMBERS else value in CLOSED[label]
+
+
 def test_once_ends_with_everything_stored_as_the_ledger_expects(state_dir: Path) -> None:
     with demo(state_dir, "--once", "--json", "--count", "500", "--seed", "3") as process:
         out, _ = process.communicate(timeout=150)
@@ -107,9 +155,11 @@ def test_a_broken_upsert_is_found(state_dir: Path, tmp_path: Path) -> None:
     assert json.loads(out.splitlines()[-1])["lost"] > 0
 
 
-def test_ctrl_c_ends_everything_in_order(state_dir: Path) -> None:
+def test_what_it_exposes_is_what_is_declared_and_ctrl_c_ends_everything_in_order(state_dir: Path) -> None:
     with demo(state_dir, "--count", "50") as process:
         wait_up(process, state_dir)
+        for name in ("relay", "sink"):
+            assert_declared(exposed(state_dir, name))
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
     eventually(lambda: family(state_dir) == [], within_s=10)

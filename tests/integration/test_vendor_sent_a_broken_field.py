@@ -1,7 +1,6 @@
 """The page on a vendor's broken field, run command by command."""
 
 import json
-import sys
 from pathlib import Path
 
 import msgspec
@@ -13,29 +12,24 @@ from schemas.event import SessionEvent, Statistics
 from schemas.identity import event_id
 from tests.events import made
 from tests.eventually import eventually
-from tests.operator_shell import OperatorShell, steps_of
+from tests.operator_shell import Shell, steps_of
 from tests.sink_rig import SinkRig
 
 pytestmark = pytest.mark.integration
 
 STEPS = steps_of("vendor-sent-a-broken-field.md")
 RULE = "ALTER TABLE sessions ADD CONSTRAINT a_night_fits_a_day CHECK (time_in_bed <= 86400)"
-PSQL = """#!/bin/sh
-exec "{python}" -c "import psycopg, sys
-psycopg.connect(sys.argv[1], autocommit=True).execute(sys.argv[3])" "$@"
-"""
 
 
-class Operator(OperatorShell):
-    """A shell with the commands on its path, and the rig's settings."""
+class Operator:
+    """Does the steps of the page with the rig's settings."""
 
     def __init__(self, rig: SinkRig, directory: Path) -> None:
-        super().__init__(directory, rig.environment(SINK__STORM_WINDOW="20"))
-        self.program("psql", PSQL.format(python=sys.executable))
+        self._shell = Shell(rig.environment(SINK__STORM_WINDOW="20"), directory)
 
     def takes(self, step: str) -> str:
         """Run one step of the page."""
-        return self.does(STEPS[step])
+        return self._shell.run(STEPS[step])
 
 
 def night(number: int, time_in_bed: float) -> SessionEvent:

@@ -1,47 +1,37 @@
-"""`make observe`: services, roles and a real Prometheus; asks every dashboard's queries, drills alerts.
+"""`make observe`: services, roles and a real Prometheus; queries find data, alerts fire and clear.
 
 Not a part of `make test`: it needs Prometheus. Without one it ends with 4.
 """
 
-import os
+import argparse
 import shutil
-import signal
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
-
-import httpx
-from confluent_kafka import Producer
-from rich.console import Console
 
 from config.errors import ExitCode
-from config.migrations.apply import migrate
-from config.sections import KafkaSettings
-from config.topics import apply_topics
-from session_relay.simulate import standalone
-from session_relay.simulate.sender import Manner
-from session_relay.up.roles import Role
-from session_relay.up.setting import Ports, Setting
-from tests.docs.test_observability import DASHBOARDS, panels
+from tests.docs.tables import declared
+from tests.docs.test_observability import RULE_TESTS, RULES
 from tests.eventually import eventually
-from tests.observe.prometheus import Prometheus, prometheus
-from tests.services import embedded
+from tests.observe.drill import Tried, tried
+from tests.observe.faults import FAULTS, Fault
+from tests.observe.load import Load
+from tests.observe.page import keep, table
+from tests.observe.prometheus import CONFIGURATION, Prometheus, configured, prometheus
+from tests.observe.queries import Queries
+from tests.observe.stage import Stage
 
-WITHIN_S: Final = 90.0
-DELIVERIES: Final = 1_500
+WITHIN_S: Final = 60.0
+NIGHTS: Final = 600
 RATE: Final = 60.0
 """Deliveries a second: long enough for rates over several scrapes."""
-EMPTY: Final = {
-    "backfill_": "no backfill runs",
-    "relay_limited_total": "no limit is set, so nothing was refused by one",
-    'instance=~"$instance",outcome="parked"': "no source of the demo sends arrays with bad items",
-    "breaker_transitions_total": "no breaker has changed before the drills",
-}
-"""Why a query may find nothing, by what it asks for."""
+OCCASIONAL: Final = {"DeadLettersGrowing"}
+"""What the occasions of an ordinary day make fire too."""
+PROGRAMS: Final = ("prometheus", "promtool")
 
 
 def say(text: str) -> None:
@@ -49,104 +39,116 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-class Stage:
-    """The services, a relay and a sink, with what they are told."""
-
-    def __init__(self, stack: ExitStack, directory: Path) -> None:
-        self._stack, self._directory = stack, directory
-        self.services = stack.enter_context(embedded())
-        migrate(self.services.addresses.database_url)
-        kafka = self.services.addresses.kafka_bootstrap_servers
-        apply_topics(KafkaSettings(bootstrap_servers=kafka))
-        self.setting = Setting.drawn(Ports())
-        self.roles = {name: self._started(name) for name in ("sink", "relay")}
-        self.relay_url = self.roles["relay"].wait_url("relay_started")
-        for role in self.roles.values():
-            role.wait_ready()
-
-    def _started(self, name: str) -> Role:
-        quick = {"BREAKER__FAILURES": "1", "BREAKER__RESET_S": "5", "DB__POOL_TIMEOUT_S": "1"}
-        environment = self.setting.environment(name, self.services.addresses) | quick
-        return self._stack.enter_context(Role(name, environment, self._directory))
-
-    def targets(self) -> dict[str, str]:
-        """Where each role's sidecar listens."""
-        return {name: urlsplit(role.wait_url("sidecar_started")).netloc for name, role in self.roles.items()}
-
-    def send(self) -> None:
-        """Nights, some of them refused, and records that no sink can read."""
-        kafka = self.services.addresses.kafka_bootstrap_servers
-        garbage = Producer({"bootstrap.servers": kafka})
-        for _ in range(5):
-            garbage.produce("session.events", b"no event at all", b"nobody")
-        garbage.flush(20)
-        url = f"{self.relay_url}/webhooks/generic"
-        with httpx.Client(trust_env=False) as client:
-            client.post(url, content=b"{}", headers={"content-type": "application/json"})
-        self._send_nights(DELIVERIES)
-
-    def lose_postgres(self) -> None:
-        """Kill it, and send what can't be written then: a breaker hears of nothing else."""
-        self.services.stop("postgres", "kill")
-        self._send_nights(20)
-
-    def _send_nights(self, count: int) -> None:
-        order = standalone.Order(
-            url=self.relay_url,
-            credentials=self.setting.credentials,
-            seed=1,
-            count=count,
-            manner=Manner(connections=8, rate=RATE),
-        )
-        standalone.send(order, Console(stderr=True))
-
-
-def ask(server: Prometheus) -> list[str]:
-    """Ask every query of every dashboard; return those that find nothing without a reason."""
-    asked = [
-        (board, panel["title"], target["expr"])
-        for board, told in DASHBOARDS.items()
-        for panel in panels(told)
-        for target in panel["targets"]
-    ]
-    silent = [(board, title, query) for board, title, query in asked if not server.values(query)]
-    unexplained = [one for one in silent if not any(name in one[2] for name in EMPTY)]
-    say(f"{len(asked)} queries; {len(silent) - len(unexplained)} find nothing, as is expected here")
-    return [f"{board}, {title}: {query}" for board, title, query in unexplained]
-
-
-def drill(server: Prometheus, alert: str, act: Callable[[], object]) -> None:
-    """Do harm, and wait until an alert hears of it."""
-    if alert in server.alerts():
-        raise AssertionError(f"{alert} is on before its drill")
-    act()
-    eventually(lambda: alert in server.alerts(), WITHIN_S, every_s=0.5)
-    say(f"drill: {alert} is {server.alerts()[alert]}")
-
-
 def main() -> ExitCode:
-    if shutil.which("prometheus") is None:
-        say("prometheus is not on the PATH; on Debian and Ubuntu: apt install prometheus")
+    """Run as the arguments tell."""
+    parser = argparse.ArgumentParser(prog="make observe")
+    names = sorted(alert for fault in FAULTS for alert in (*fault.alerts, *fault.afterwards))
+    parser.add_argument(
+        "--only", choices=names, metavar="ALERT", help="make this one's fault, and ask nothing else"
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="write the table into docs/operations/alerts-tried.md"
+    )
+    told = parser.parse_args()
+    if missing := [program for program in PROGRAMS if shutil.which(program) is None]:
+        say(f"{', '.join(missing)} not on the PATH; on Debian and Ubuntu: apt install prometheus")
         return ExitCode.UNREACHABLE
-    with ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="session-relay-observe-")))
-        stage = Stage(stack, directory)
-        server = stack.enter_context(prometheus(directory, stage.targets()))
-        stage.send()
-        try:
-            eventually(lambda: server.values("max(dead_letters_open) >= 5"), WITHIN_S, every_s=0.5)
-            if silent := ask(server):
-                say("no data:\n  " + "\n  ".join(silent))
-                return ExitCode.FAILED
-            drill(server, "BreakerOpen", stage.lose_postgres)
-            stage.services.start("postgres")
-            eventually(lambda: "BreakerOpen" not in server.alerts(), WITHIN_S, every_s=0.5)
-            drill(server, "SinkGone", lambda: os.kill(stage.roles["sink"].pid, signal.SIGKILL))
-            drill(server, "RelayGone", lambda: os.kill(stage.roles["relay"].pid, signal.SIGKILL))
-        except AssertionError as failure:
-            say(f"{failure}; pending or firing: {server.alerts()}")
+    faults = [one for one in FAULTS if told.only in {None, *one.alerts, *one.afterwards}]
+    with tempfile.TemporaryDirectory(prefix="session-relay-observe-") as name:
+        directory = Path(name)
+        directory.chmod(0o755)  # another user runs the database where root calls
+        if problem := checked(directory):
+            say(problem)
             return ExitCode.FAILED
-    return ExitCode.DONE
+        with ExitStack() as stack:
+            return observe(stack, directory, faults, asks=told.only is None, keeps=told.keep)
+
+
+def checked(directory: Path) -> str:
+    """What promtool finds wrong in the rules, their tests, and the configuration with short times."""
+    commands = [
+        ("check", "config", str(CONFIGURATION / "prometheus.yml")),
+        ("check", "rules", *map(str, RULES)),
+        ("test", "rules", *map(str, RULE_TESTS)),
+        ("check", "config", str(configured(directory))),
+    ]
+    for command in commands:
+        done = subprocess.run(["promtool", *command], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            return f"promtool {' '.join(command)}:\n{done.stdout}{done.stderr}"
+        say(f"promtool {' '.join(command[:2])}: good")
+    return ""
+
+
+def observe(
+    stack: ExitStack, directory: Path, faults: Sequence[Fault], *, asks: bool, keeps: bool
+) -> ExitCode:
+    """Play the drills; the table of them is the last that is said."""
+    stage = Stage(stack, directory)
+    server = stack.enter_context(prometheus(directory, stage.targets()))
+    stack.enter_context(Load().to(stage.relay_url))
+    queries = Queries()
+    if asks:
+        occasions(stage, server, queries)
+    found: list[Tried] = []
+    problems: list[str] = []
+    if asks and (false := server.firing() - OCCASIONAL):
+        problems.append(f"firing though all is well: {', '.join(sorted(false))}")
+    for fault in faults:
+        try:
+            found += rehearsed(fault, stage, server)
+        except Exception as error:  # noqa: BLE001 - the other drills are still worth their while
+            problems.append(f"{fault.told}: {error}")
+            continue
+        if asks:
+            queries.ask(server)
+    if asks:
+        problems += queries.told() + differences(server)
+        say(f"{queries.count} queries of the dashboards, {len(queries.told())} of them without data")
+    for problem in problems:
+        say(problem)
+    if keeps and asks:
+        keep(found)
+    say(table(found))
+    return ExitCode.FAILED if problems or not all(one.good for one in found) else ExitCode.DONE
+
+
+def occasions(stage: Stage, server: Prometheus, queries: Queries) -> None:
+    """Make what a dashboard shows of ordinary days, and ask."""
+    stage.make_occasions()
+    with stage.backfilling() as address:
+        server.target("backfill", address)
+        stage.send_nights(NIGHTS, RATE)
+        eventually(lambda: server.values("max(dead_letters_open) >= 5"), WITHIN_S, every_s=0.5)
+        eventually(lambda: server.values("sum(rate(backfill_users_total[30s])) > 0"), WITHIN_S, every_s=0.5)
+        queries.ask(server)
+    server.target("backfill", None)
+
+
+def rehearsed(fault: Fault, stage: Stage, server: Prometheus) -> list[Tried]:
+    """One drill, told as it goes."""
+    say(f"fault: {fault.told}")
+    found = tried(fault, stage, server)
+    for one in found:
+        say(f"  {one.alert}: {'fired and cleared' if one.good else 'NOT fired and cleared'}")
+    return found
+
+
+def differences(server: Prometheus) -> list[str]:
+    """Between what the processes exposed in the whole run and what is declared, both ways."""
+    parts = {"histogram": ("_bucket", "_count", "_sum", "_created"), "counter": ("", "_created")}
+    allowed = {
+        name.removesuffix("_total") + part if part == "_created" else name + part
+        for name, (family, _) in declared().items()
+        for part in parts.get(family.type, ("",))
+    }
+    seen = {name for job in ("relay", "sink", "backfill") for name in server.scraped(job)}
+    whole = {
+        name + ("_count" if family.type == "histogram" else "") for name, (family, _) in declared().items()
+    }
+    return [f"exposed and not declared: {name}" for name in sorted(seen - allowed)] + [
+        f"declared and never exposed: {name}" for name in sorted(whole - seen)
+    ]
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""A real Prometheus with the repository's rules, on free ports, scraping every second."""
+"""A real Prometheus with rules on short times, on a free port, scraping every second."""
 
+import json
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ import yaml
 
 from tests.docs.source_tree import ROOT
 from tests.eventually import eventually
+from tests.observe.rules import shortened
 from tests.ports import free_port
 
 CONFIGURATION = ROOT / "config" / "prometheus"
@@ -24,8 +26,9 @@ RATE_INTERVAL = "30s"
 class Prometheus:
     """One running server, asked over HTTP."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, directory: Path) -> None:
         self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=20, trust_env=False)
+        self._directory = directory
 
     def is_ready(self) -> bool:
         try:
@@ -46,10 +49,43 @@ class Prometheus:
         found = [float(series["value"][1]) for series in answer.json()["data"]["result"]]
         return [value for value in found if not isnan(value)]
 
-    def alerts(self) -> dict[str, str]:
-        """The alerts that are pending or firing, with that state."""
+    def firing(self) -> set[str]:
+        """The alerts that fire now, those that are only pending left out."""
         told: list[dict[str, Any]] = self._client.get("/alerts").json()["data"]["alerts"]
-        return {alert["labels"]["alertname"]: alert["state"] for alert in told}
+        return {alert["labels"]["alertname"] for alert in told if alert["state"] == "firing"}
+
+    def scraped(self, job: str) -> set[str]:
+        """Names of all series of a job so far, without those that Prometheus adds."""
+        chosen = {"match[]": f'{{job="{job}"}}'}
+        told = self._client.get("/label/__name__/values", params=chosen).json()["data"]
+        return {name for name in told if name != "up" and not name.startswith(("scrape_", "ALERTS"))}
+
+    def target(self, job: str, address: str | None) -> None:
+        """Say where a job's sidecar is from now on; None: nowhere. Prometheus watches the file."""
+        path = self._directory / f"{job}.targets.json"
+        changed = path.with_suffix(".new")
+        changed.write_text(json.dumps([] if address is None else [{"targets": [address]}]), "utf-8")
+        changed.rename(path)
+
+
+def configured(directory: Path) -> Path:
+    """Write the repository's configuration with short times and targets by file; returns its path."""
+    told = yaml.safe_load((CONFIGURATION / "prometheus.yml").read_text("utf-8"))
+    told["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
+    for source in sorted((CONFIGURATION / "rules").glob("*.yml")):
+        (directory / source.name).write_text(shortened(source.read_text("utf-8")), "utf-8")
+    told["rule_files"] = [str(directory / path.name) for path in (CONFIGURATION / "rules").glob("*.yml")]
+    told["scrape_configs"] = [
+        {
+            "job_name": job["job_name"],
+            "file_sd_configs": [{"files": [str(directory / f"{job['job_name']}.targets.json")]}],
+        }
+        for job in told["scrape_configs"]
+        if job["job_name"] != "prometheus"
+    ]
+    path = directory / "prometheus.yml"
+    path.write_text(yaml.safe_dump(told), "utf-8")
+    return path
 
 
 @contextmanager
@@ -60,23 +96,18 @@ def prometheus(directory: Path, targets: Mapping[str, str]) -> Iterator[Promethe
         directory: For its configuration, data and log.
         targets: The `host:port` of each job's sidecar.
     """
-    told = yaml.safe_load((CONFIGURATION / "prometheus.yml").read_text("utf-8"))
-    told["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
-    told["rule_files"] = [str(CONFIGURATION / pattern) for pattern in told["rule_files"]]
-    told["scrape_configs"] = [
-        {"job_name": job["job_name"], "static_configs": [{"targets": [targets[job["job_name"]]]}]}
-        for job in told["scrape_configs"]
-        if job["job_name"] in targets
-    ]
-    (directory / "prometheus.yml").write_text(yaml.safe_dump(told), "utf-8")
+    configuration = configured(directory)
     port = free_port()
+    server = Prometheus(port, directory)
+    for job, address in targets.items():
+        server.target(job, address)
     program = shutil.which("prometheus")
     assert program is not None
     with (directory / "prometheus.log").open("wb") as log:
         process = subprocess.Popen(
             [
                 program,
-                f"--config.file={directory / 'prometheus.yml'}",
+                f"--config.file={configuration}",
                 f"--storage.tsdb.path={directory / 'data'}",
                 f"--web.listen-address=127.0.0.1:{port}",
             ],
@@ -85,7 +116,6 @@ def prometheus(directory: Path, targets: Mapping[str, str]) -> Iterator[Promethe
             env=os.environ | {"GOMAXPROCS": "1"},
         )
     try:
-        server = Prometheus(port)
         eventually(lambda: process.poll() is not None or server.is_ready(), within_s=60)
         assert process.poll() is None, (directory / "prometheus.log").read_text("utf-8")
         yield server

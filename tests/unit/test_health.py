@@ -122,3 +122,28 @@ def test_every_alias_has_its_answer_and_no_other_path_has(health: Health) -> Non
     assert {*LIVE_PATHS, *READY_PATHS} >= {"/livez", "/readyz", "/live", "/ready", "/health"}
     assert {*LIVE_PATHS, *READY_PATHS} >= {"/health/live", "/health/ready"}
     assert [health.route(path) for path in ("/", "", "/livez/", "/metrics", "livez")] == [None] * 5
+
+
+def test_who_owes_an_answer_for_too_long_is_down_until_there_is_one(
+    health: Health, clock: FrozenClock
+) -> None:
+    postgres = health.dependency("postgres", needed=False, patience_s=20)
+    postgres.succeeded()
+    postgres.asked()
+    clock.pass_s(15)
+    postgres.asked()  # it is the first one that counts
+    clock.pass_s(5)
+    assert postgres.up
+    clock.pass_s(1)
+    row = told(health.ready())[1]["dependencies"]["postgres"]
+    assert (row["up"], row["problem"]) == (False, "no answer for 21 s")
+    assert (row["failures_in_a_row"], row["last_success_s_ago"]) == (0, 21.0)
+    postgres.answered()
+    assert postgres.up
+
+
+def test_who_was_never_asked_owes_nothing(health: Health, clock: FrozenClock) -> None:
+    postgres = health.dependency("postgres", needed=False, patience_s=20)
+    postgres.failed("away")
+    clock.pass_s(1_000)
+    assert told(health.ready())[1]["dependencies"]["postgres"]["problem"] == "away"

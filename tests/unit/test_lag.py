@@ -1,6 +1,6 @@
 """Lag is what the log holds beyond the table, for the partitions that are this member's."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from config import metrics
@@ -59,3 +59,27 @@ def test_a_partition_that_was_given_up_vanishes_and_comes_back_with_it() -> None
     committed[1] = 3
     lag.sample()
     assert shown("lag-4") == {"0": 4, "1": 3}
+
+
+def test_what_kafka_says_now_wins_over_what_was_fetched_and_silence_changes_nothing() -> None:
+    """The ends of paused partitions stand still in the statistics."""
+    answers: list[dict[int, int]] = [{0: 5_000}, {}, {0: 50}]
+    asked: list[tuple[int, ...]] = []
+
+    def ask(partitions: Collection[int]) -> dict[int, int]:
+        asked.append(tuple(partitions))
+        return answers.pop(0)
+
+    committed: dict[int, int] = {}
+    lag = Lag("lag-5", committed, ask)
+    lag.sample()
+    assert asked == []
+    committed.update({0: 10, 1: 10})
+    lag.read(statistics("lag-5", {0: 100, 1: 12}))
+    lag.sample()
+    assert shown("lag-5") == {"0": 4_990, "1": 2}
+    lag.sample()
+    assert shown("lag-5") == {"0": 4_990, "1": 2}
+    lag.sample()  # the log was cut
+    assert shown("lag-5") == {"0": 40, "1": 2}
+    assert asked == [(0, 1)] * 3

@@ -52,6 +52,9 @@ def test_memory_membership_and_probes_stay_as_they_are_and_it_comes_back_at_once
     process = psutil.Process(sink.pid)
     before = members(admin, rig.topic)
 
+    def lag(url: str) -> float:
+        return sum(value for name, value in samples(url).items() if name[0] == "sink_lag_records")
+
     def probes() -> float:
         return samples(url).get(("breaker_transitions_total", "half-open", "postgres"), 0.0)
 
@@ -61,6 +64,7 @@ def test_memory_membership_and_probes_stay_as_they_are_and_it_comes_back_at_once
     rss_bytes = process.memory_info().rss
     rig.publish(log[300:])
     eventually(lambda: probes() >= PERIODS, within_s=90)
+    eventually(lambda: lag(url) == len(log) - 200)  # also of what came while partitions were paused
     assert process.memory_info().rss - rss_bytes < MOST_GROWTH_BYTES
     assert samples(url)["breaker_state", "postgres"] in {1, 2}
     status, body = get(f"{url}/readyz")
