@@ -15,6 +15,7 @@ from tests.proxy import Link, Proxy, Way
 
 _HOST: Final = b"127.0.0.1"
 PRODUCE: Final = 0
+OFFSET_COMMIT: Final = 8
 _FETCH: Final = 1
 _BATCH_HEAD_BYTES: Final = 61
 _MAGIC: Final = 2
