@@ -33,11 +33,25 @@ class Read(msgspec.Struct, gc=False, eq=False):
     received_us: int
     foreign: Callable[[int], ReadBody] | None = None
     """Knows the reader of its schema id, if that is a registry's."""
+    known_headers: Headers | None = None
+    """Once somebody has asked for them."""
+
+    @property
+    def headers(self) -> Headers:
+        """The record's headers: a message may be asked but once (see `headers_of`)."""
+        if self.known_headers is None:
+            self.known_headers = headers_of(self.message)
+        return self.known_headers
 
     @property
     def event(self) -> SessionEvent:
         """The event itself, decoded anew: few records need more than their row."""
         return decode(self.message.value(), self.foreign)
+
+    def unstorable(self, poison: Poison) -> "Unstorable":
+        """The same record, after something was found that keeps it from being stored."""
+        key, value = self.message.key(), self.message.value()
+        return Unstorable(self.partition, self.offset, key, value, self.headers, poison)
 
 
 class Unstorable(NamedTuple):

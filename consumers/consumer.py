@@ -7,7 +7,6 @@ librdkafka had fetched of it, so it is always sought before it goes on.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from threading import Thread
 from typing import Any, Final
 
 import structlog
@@ -15,6 +14,7 @@ from confluent_kafka import Consumer as KafkaConsumer
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from consumers.fates import KafkaUnavailable, is_passing
+from consumers.member import Member
 
 log = structlog.get_logger()
 
@@ -40,6 +40,7 @@ class Consumer:
             this one's: the time to finish and commit.
         after_loss: Called with partitions whose records that are not written yet are void: they were
             lost to another member, or have to be placed anew.
+        on_statistics: Told every second what librdkafka tells of itself.
     """
 
     def __init__(
@@ -49,8 +50,8 @@ class Consumer:
         *,
         before_revoke: Callable[[Partitions], None],
         after_loss: Callable[[Partitions], None],
+        on_statistics: Callable[[Mapping[str, Any]], None] = lambda _: None,
     ) -> None:
-        self._kafka = KafkaConsumer(dict(options))
         self._topic, self._before_revoke, self._after_loss = topic, before_revoke, after_loss
         self.unplaced: set[int] = set()
         """Assigned partitions whose place is not known (any more)."""
@@ -60,7 +61,14 @@ class Consumer:
         self._doubted: dict[int, int] = {}
         self._ended: set[int] = set()
         """Partitions that librdkafka gave up: their offset is not in the log, and no seek wakes them."""
-        self._kafka.subscribe([topic], on_assign=self._assign, on_revoke=self._revoke, on_lost=self._lose)
+        self._member = Member(
+            options,
+            topic,
+            on_assign=self._assign,
+            on_revoke=self._revoke,
+            on_lost=self._lose,
+            on_statistics=on_statistics,
+        )
 
     @property
     def assigned(self) -> Partitions:
@@ -72,12 +80,14 @@ class Consumer:
 
         Rebalances happen in here. Also to be called when nothing is wanted, to stay in the group.
         """
+        if self._member.is_stranded:
+            self._begin_anew()
         self._seek_unsought()
         if not self.next:
-            message = self._kafka.poll(timeout_s)
+            message = self._member.kafka.poll(timeout_s)
             messages = [message] if message is not None else []
         else:
-            messages = self._kafka.consume(most, timeout_s)
+            messages = self._member.kafka.consume(most, timeout_s)
         records: list[Record] = []
         for message in messages:
             partition, offset = message.partition(), message.offset()
@@ -112,7 +122,7 @@ class Consumer:
         Should a record slip through, it is dropped: `go_on` seeks to what was last handed out.
         """
         self._pause(self.next)
-        message = self._kafka.poll(timeout_s)
+        message = self._member.kafka.poll(timeout_s)
         if message is not None and (error := message.error()) is not None:
             self._on_error(message.partition(), error)
 
@@ -127,21 +137,19 @@ class Consumer:
         if not offsets:
             return
         try:
-            self._kafka.commit(offsets=offsets, asynchronous=True)
+            self._member.kafka.commit(offsets=offsets, asynchronous=True)
         except KafkaException as error:
             log.info("advisory_commit_failed", problem=error.args[0].name())
 
     def close(self, timeout_s: float) -> None:
-        """Leave the group, or give up: a Kafka that does not answer would hold `close` for 45 s.
+        """Leave the group, waiting so long at most; nothing else may be called while this runs."""
+        self._member.close(timeout_s)
 
-        Nothing else may be called while this runs; what is not said to Kafka in time, the session
-        time-out says.
-        """
-        closing = Thread(target=self._kafka.close, name="leaving", daemon=True)
-        closing.start()
-        closing.join(timeout_s)
-        if closing.is_alive():
-            log.warning("group_left_in_silence", because="Kafka did not answer in time")
+    def _begin_anew(self) -> None:
+        lost = self.assigned
+        self._drop(lost)
+        self._after_loss(lost)
+        self._member.begin_anew()
 
     def _as_next(self, message: Message) -> Record | None:
         """The record with its place if it is the next of its partition; None if it is void."""
@@ -185,12 +193,12 @@ class Consumer:
         for partition, offset in list(self._unsought.items()):
             try:
                 if partition in self._ended:
-                    self._kafka.incremental_unassign([self._at(partition)])
-                    self._kafka.incremental_assign([self._at(partition, offset)])
+                    self._member.kafka.incremental_unassign([self._at(partition)])
+                    self._member.kafka.incremental_assign([self._at(partition, offset)])
                     self._ended.discard(partition)
                 else:
-                    self._kafka.seek(self._at(partition, offset))
-                self._kafka.resume([self._at(partition)])
+                    self._member.kafka.seek(self._at(partition, offset))
+                self._member.kafka.resume([self._at(partition)])
             except KafkaException as error:
                 # An assignment takes a moment to become active; the next poll tries again.
                 log.debug("seek_postponed", partition=partition, problem=error.args[0].name())
@@ -205,8 +213,9 @@ class Consumer:
 
         Resuming does not wake it, so without a request nothing would be fetched until then.
         """
+        asked = [self._at(partition, 0) for partition in partitions]
         with suppress(KafkaException):
-            self._kafka.offsets_for_times([self._at(partition, 0) for partition in partitions], timeout=1.0)
+            self._member.kafka.offsets_for_times(asked, timeout=1.0)
 
     def _assign(self, kafka: KafkaConsumer, partitions: list[TopicPartition]) -> None:
         numbers = sorted(at.partition for at in partitions)
@@ -243,7 +252,7 @@ class Consumer:
 
     def _pause(self, partitions: Iterable[int]) -> None:
         try:
-            self._kafka.pause([self._at(partition) for partition in partitions])
+            self._member.kafka.pause([self._at(partition) for partition in partitions])
         except KafkaException as error:
             raise KafkaUnavailable(f"can't pause: {error.args[0].name()}") from error
 

@@ -29,8 +29,8 @@ class DeadLetters:
     """Publishes dead letters and waits for Kafka to acknowledge them; used by the writing thread alone.
 
     Args:
-        options: librdkafka's, for a producer. There is one from the first dead letter on, and another after a
-            silence of Kafka's: the former may be silent for ever (librdkafka's issue 5430).
+        options: librdkafka's, for a producer. There is one from the first dead letter on, and another
+            whenever one was not safe: the former may be silent for ever (librdkafka's issues 5301 and 5430).
         topic: Where dead letters go.
         origin_topic: Where the records come from.
         clock: For when it failed.
@@ -48,23 +48,13 @@ class DeadLetters:
         Raises:
             KafkaUnavailable: Not all were acknowledged in time; the offset must not move.
         """
-        refused: list[KafkaError] = []
-
-        def delivered(error: KafkaError | None, _: Message) -> None:
-            if error is not None:
-                refused.append(error)
-
-        with kafka_errors():
-            producer = self._producer = self._producer or Producer(dict(self._options))
-            for record in records:
-                self._send(producer, record, topic_ids[record.partition], delivered)
-            waiting = producer.flush(timeout_s)
-            if refused:
-                raise KafkaException(refused[0])
-        if waiting:
+        producer = self._producer = self._producer or Producer(dict(self._options))
+        try:
+            self._publish(producer, records, topic_ids, timeout_s)
+        except KafkaUnavailable:
             producer.purge()
             self._producer = None
-            raise KafkaUnavailable("dead letters are not safe yet: no acknowledgement in time")
+            raise
         for record in records:
             log.warning(
                 "record_parked",
@@ -73,6 +63,28 @@ class DeadLetters:
                 partition=record.partition,
                 offset=record.offset,
             )
+
+    def _publish(
+        self,
+        producer: Producer,
+        records: Sequence[Unstorable],
+        topic_ids: Mapping[int, UUID],
+        timeout_s: float,
+    ) -> None:
+        refused: list[KafkaError] = []
+
+        def delivered(error: KafkaError | None, _: Message) -> None:
+            if error is not None:
+                refused.append(error)
+
+        with kafka_errors():
+            for record in records:
+                self._send(producer, record, topic_ids[record.partition], delivered)
+            waiting = producer.flush(timeout_s)
+            if refused:
+                raise KafkaException(refused[0])
+        if waiting:
+            raise KafkaUnavailable("dead letters are not safe yet: no acknowledgement in time")
 
     def _send(self, producer: Producer, record: Unstorable, topic_id: UUID, delivered: Delivered) -> None:
         headers = [*foreign(record.headers), *self._about(record, topic_id)]

@@ -15,7 +15,7 @@ from psycopg_pool import ConnectionPool
 from config import metrics
 from config.errors import Poison
 from consumers import statements
-from consumers.batch import Batch, Read, Unstorable, unstorable
+from consumers.batch import Batch, Read, Unstorable
 from consumers.fates import postgres_errors
 from consumers.fold import State, fold
 from consumers.rows import COPY_BEGIN, COPY_END
@@ -53,7 +53,7 @@ class Isolate:
             connection.execute(statements.SET_TIMEOUTS, self._timeouts)
             found = self._search(connection, batch)
         metrics.SINK_BATCH.labels(stage="isolate").observe(perf_counter() - begun)
-        return [_set_aside(*rejected) for rejected in found]
+        return [read.unstorable(poison) for read, poison in found]
 
     def _search(self, connection: Connection[Any], batch: Batch) -> list[Rejected]:
         """Look for them, and roll everything back."""
@@ -154,7 +154,3 @@ def _sessions(connection: Connection[Any], reads: Sequence[Read]) -> list[Sessio
         if (session := Session.folded(state, group)) is not None:
             sessions.append(session)
     return sessions
-
-
-def _set_aside(read: Read, poison: Poison) -> Unstorable:
-    return unstorable(read.partition, read.offset, read.message, poison)

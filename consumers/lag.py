@@ -39,8 +39,9 @@ class Lag:
         """Set `sink_lag_records`; partitions that were given up vanish."""
         asked = tuple(self._committed)
         now = self._ask(asked) if asked else {}
-        self._told.update(now)
         committed = dict(self._committed)  # after its end, so that what was written meanwhile is no lag
+        told = {**self._told, **now}
+        self._told = {partition: end for partition, end in told.items() if partition in committed}
         for partition, offset in committed.items():
             known = max(self._ends.get(partition, -1), self._told.get(partition, -1))
             end = now.get(partition, known)

@@ -1,22 +1,18 @@
 """Where each partition goes on: decided by the table and the log, never by Kafka's commit."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
-from confluent_kafka import TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 from psycopg_pool import ConnectionPool
 
 from consumers import statements
-from consumers.fates import KafkaUnavailable, kafka_errors, postgres_errors
+from consumers.fates import postgres_errors
+from consumers.topics import Topics
 
 log = structlog.get_logger()
-
-_EARLIEST: Final[OffsetSpec] = OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # no types there
-_LATEST: Final[OffsetSpec] = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # likewise
 
 
 class Row(NamedTuple):
@@ -70,9 +66,9 @@ class Positions:
     """Reads the table and the log; used by the writing thread alone."""
 
     def __init__(
-        self, pool: ConnectionPool, admin: AdminClient, topic: str, group: str, timeouts: Mapping[str, str]
+        self, pool: ConnectionPool, topics: Topics, topic: str, group: str, timeouts: Mapping[str, str]
     ) -> None:
-        self._pool, self._admin, self._topic, self._group = pool, admin, topic, group
+        self._pool, self._topics, self._topic, self._group = pool, topics, topic, group
         self._timeouts = timeouts
 
     def read(self, partitions: Sequence[int], *, probe: bool, timeout_s: float = 10.0) -> dict[int, Position]:
@@ -86,8 +82,7 @@ class Positions:
         rows, skips = self._rows(partitions, probe=probe)
         if not partitions:
             return {}
-        with kafka_errors():
-            held = self._logs(partitions, timeout_s)
+        held = self._logs(partitions, timeout_s)
         positions = {}
         for partition in partitions:
             log_now = held[partition]
@@ -114,8 +109,7 @@ class Positions:
         Raises:
             KafkaUnavailable: Kafka did not tell in time.
         """
-        with kafka_errors():
-            return self._topic_id(timeout_s)
+        return self._topics.id_of(self._topic, timeout_s)
 
     def _rows(
         self, partitions: Sequence[int], *, probe: bool
@@ -131,15 +125,10 @@ class Positions:
         return {partition: Row(topic_id, next_offset) for partition, topic_id, next_offset in found}, skips
 
     def _logs(self, partitions: Sequence[int], timeout_s: float) -> Mapping[int, Log]:
-        topic_id = self._topic_id(timeout_s)
-        first = _offsets(self._admin, self._topic, partitions, _EARLIEST, timeout_s)
-        end = _offsets(self._admin, self._topic, partitions, _LATEST, timeout_s)
+        topic_id = self._topics.id_of(self._topic, timeout_s)
+        first = self._topics.firsts(self._topic, partitions, timeout_s)
+        end = self._topics.ends(self._topic, partitions, timeout_s)
         return {partition: Log(topic_id, first[partition], end[partition]) for partition in partitions}
-
-    def _topic_id(self, timeout_s: float) -> UUID:
-        topics = TopicCollection([self._topic])
-        described = self._admin.describe_topics(topics, request_timeout=timeout_s)[self._topic]
-        return as_uuid(described.result(timeout_s).topic_id)
 
     def _tell(self, partition: int, position: Position) -> None:
         told = {"topic": self._topic, "partition": partition, "begin": position.begin}
@@ -152,28 +141,3 @@ class Positions:
             log.error("gap_in_log", missing=missing, **told)
         else:
             log.info("partition_placed", **told)
-
-
-def as_uuid(told: Any) -> UUID:
-    """A topic's id as the client library hands it out, in two signed halves."""
-    high, low = told.get_most_significant_bits(), told.get_least_significant_bits()
-    return UUID(int=((high & (2**64 - 1)) << 64) | (low & (2**64 - 1)))
-
-
-def ends(
-    admin: AdminClient, topic: str, partitions: Collection[int], timeout_s: float = 2.0
-) -> Mapping[int, int]:
-    """The log's end of each partition, safe in any thread; nothing where Kafka does not tell in time."""
-    try:
-        with kafka_errors():
-            return _offsets(admin, topic, partitions, _LATEST, timeout_s)
-    except KafkaUnavailable:
-        return {}
-
-
-def _offsets(
-    admin: AdminClient, topic: str, partitions: Collection[int], spec: OffsetSpec, timeout_s: float
-) -> Mapping[int, int]:
-    asked = {TopicPartition(topic, partition): spec for partition in partitions}
-    answers = admin.list_offsets(asked, request_timeout=timeout_s)
-    return {at.partition: answer.result(timeout_s).offset for at, answer in answers.items()}

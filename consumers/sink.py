@@ -1,16 +1,14 @@
 """The role: builds what the pipeline needs, starts it, ends it in order. It decides nothing."""
 
-import json
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from confluent_kafka.admin import AdminClient
 from psycopg_pool import ConnectionPool
 
 from config.brokers import trouble
@@ -28,16 +26,18 @@ from consumers.apply import Apply, Applying
 from consumers.breaker import Circuit
 from consumers.consumer import Consumer
 from consumers.dead_letters import MAX_MESSAGE_BYTES, DeadLetters
+from consumers.fates import KafkaUnavailable
 from consumers.isolate import Isolate
 from consumers.lag import Lag
 from consumers.offsets import Offsets
 from consumers.pieces import Pace
 from consumers.pipeline import Pipeline
 from consumers.pool import database_url, pool_of, sample
-from consumers.positions import Positions, ends
+from consumers.positions import Positions
 from consumers.project import Keep, Project
 from consumers.projection import Projection
 from consumers.storm import Storm
+from consumers.topics import Topics
 from consumers.write import Write
 from consumers.writer import Writer
 from schemas.by_settings import foreign_schemas
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-_STATISTICS_MS: Final = 1_000
 _SILENT_S: Final = 5.0
 """A fetch is answered within half a second, a heartbeat at once."""
 _PREFETCH_KIB: Final = 16 * 1024
@@ -55,6 +54,7 @@ _PREFETCH_KIB: Final = 16 * 1024
 _LEAVE_S: Final = 4.0
 """What of the time for stopping is kept for leaving the group and closing connections."""
 _CLOSE_S: Final = 1.0
+_END_S: Final = 2.0
 
 
 def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None) -> None:
@@ -78,22 +78,21 @@ def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None
         pool = pool_of(settings.db)
         pool.open()
         stack.callback(pool.close, _CLOSE_S)
-        admin = AdminClient(client_options(settings.kafka, **MUTE))
+        topics = Topics(client_options(settings.kafka, **MUTE))
         spans = spans_of(settings.app, "sink")
         if spans is not None:
             stack.callback(spans.close, _CLOSE_S)
-        writer = _writer(settings, pool, admin, clock, accept_poison, spans)
+        writer = _writer(settings, pool, topics, clock, accept_poison, spans)
         foreign = foreign_schemas(settings.schema_registry, stack)
         pipeline = Pipeline(writer, settings.sink, health, clock, foreign, _patience_s(settings))
         topic = settings.kafka.events_topic
-        lag = Lag(topic, pipeline.committed, partial(ends, admin, topic))
-        own = {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": _on_statistics(health, lag)}
-        options = consumer_options(settings, settings.sink.group_id, **own)
+        lag = Lag(topic, pipeline.committed, partial(_ends, topics, topic))
         consumer = Consumer(
-            options,
+            consumer_options(settings, settings.sink.group_id),
             topic,
             before_revoke=lambda going: pipeline.drain(consumer, going),
             after_loss=pipeline.forget,
+            on_statistics=_on_statistics(health, lag),
         )
         stack.callback(consumer.close, _LEAVE_S / 2)
         if settings.metrics.enabled:
@@ -101,7 +100,7 @@ def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None
             sidecar = _sidecar(settings, health, clock, samplers)
             sidecar.start()
             stack.callback(sidecar.stop)
-        projection = _projection(settings, pool, admin, clock, stop)
+        projection = _projection(settings, pool, topics, clock, stop)
         writer.start()
         projection.start()
         calm_collector()
@@ -178,11 +177,10 @@ def consumer_options(settings: Settings, group: str, **own: Any) -> dict[str, An
     return client_options(settings.kafka, **options)
 
 
-def _on_statistics(health: Health, lag: Lag) -> Callable[[str], None]:
+def _on_statistics(health: Health, lag: Lag) -> Callable[[Mapping[str, Any]], None]:
     kafka = health.dependency("kafka", needed=True)
 
-    def on_statistics(text: str) -> None:
-        told = json.loads(text)
+    def on_statistics(told: Mapping[str, Any]) -> None:
         if (problem := trouble(told, _SILENT_S)) is None:
             kafka.succeeded()
         else:
@@ -192,10 +190,18 @@ def _on_statistics(health: Health, lag: Lag) -> Callable[[str], None]:
     return on_statistics
 
 
+def _ends(topics: Topics, topic: str, partitions: Collection[int]) -> Mapping[int, int]:
+    """The log's end of each partition; nothing where Kafka does not tell in time."""
+    try:
+        return topics.ends(topic, partitions, _END_S)
+    except KafkaUnavailable:
+        return {}
+
+
 def _writer(
     settings: Settings,
     pool: ConnectionPool,
-    admin: AdminClient,
+    topics: Topics,
     clock: SystemClock,
     accept_poison: int,
     spans: "Spans | None",
@@ -221,21 +227,21 @@ def _writer(
         apply = TracedApply(apply, spans, topic=topic, group=group)
     return Writer(
         apply=apply,
-        positions=Positions(pool, admin, topic, group, timeouts),
+        positions=Positions(pool, topics, topic, group, timeouts),
         circuit=Circuit(failures=settings.breaker.failures, reset_s=settings.breaker.reset_s, clock=clock),
         clock=clock,
     )
 
 
 def _projection(
-    settings: Settings, pool: ConnectionPool, admin: AdminClient, clock: SystemClock, stop: Event
+    settings: Settings, pool: ConnectionPool, topics: Topics, clock: SystemClock, stop: Event
 ) -> Projection:
     topic, group = settings.kafka.dead_letters_topic, f"{settings.sink.group_id}.dead-letters"
     timeouts = _timeouts(settings)
     return Projection(
         consumer_options(settings, group, **{"queued.max.messages.kbytes": _PREFETCH_KIB}),
         topic,
-        positions=Positions(pool, admin, topic, group, timeouts),
+        positions=Positions(pool, topics, topic, group, timeouts),
         project=Project(
             pool,
             Offsets(topic, group),

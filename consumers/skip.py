@@ -15,8 +15,8 @@ from config.kafka_options import SILENT
 from config.sections import KafkaSettings
 from consumers.fates import kafka_errors
 from consumers.letters import Origin, letter_of
-from consumers.positions import as_uuid
 from consumers.project import told
+from consumers.topics import as_uuid
 
 STAGE: Final = "operator"
 REASON: Final = "skipped"

@@ -5,7 +5,7 @@ Only imported where spans are on; it stands around `Apply`.
 
 from collections.abc import Mapping
 from time import time_ns
-from typing import Any, Final
+from typing import Final
 
 from opentelemetry.trace import SpanContext, SpanKind
 
@@ -63,17 +63,16 @@ class TracedApply:
                     "messaging.batch.message_count": records,
                     **outcomes,
                 },
-                links=[link for read in reads if (link := _published(read)) is not None],
+                links=[link for read in reads if (link := published(read)) is not None],
                 events=events,
                 problem=problem,
             )
 
 
-def _published(read: Read) -> SpanContext | None:
+def published(read: Read) -> SpanContext | None:
     """The span that the record's `traceparent` names; None where it names none, or one that nobody keeps."""
-    headers: Any = read.message.headers() or ()  # the client's own type has maps and texts besides
-    for name, value in headers:
-        if name == "traceparent" and isinstance(value, bytes):
+    for name, value in read.headers:
+        if name == "traceparent" and value is not None:
             trace = trace_of(value.decode("ascii", "replace"))
             if trace is not None and trace.is_sampled:
                 return context_of(int(trace.trace_id, 16), int(trace.span_id, 16), sampled=True)

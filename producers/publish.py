@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from config import metrics
+from config import brokers, metrics
 from config.clock import Clock
 from config.health import Dependency
 from config.kafka import tell_error
@@ -194,7 +194,8 @@ class Publisher:
 
     def sample(self) -> None:
         """Set the gauge of records under way; safe in any thread."""
-        metrics.KAFKA_PRODUCER_QUEUE.set(len(self._producer))
+        producers = [self._producer, *self._former]
+        metrics.KAFKA_PRODUCER_QUEUE.set(sum(len(producer) for producer in producers))
 
     def give_up(self) -> None:
         """End every delivery that is still under way, unacknowledged: the process is going away."""
@@ -275,12 +276,13 @@ class Publisher:
 
     def _on_statistics(self, text: str) -> None:
         """Take readiness back once a broker answers, for without deliveries no report would tell."""
-        up = any(broker["state"] == "UP" for broker in json.loads(text)["brokers"].values())
-        metrics.KAFKA_PRODUCER_UP.set(up)
-        if up and self._clock.monotonic_s() - self._failed_s > self._deadline_s:
+        statistics = json.loads(text)
+        metrics.KAFKA_PRODUCER_UP.set(brokers.connected(statistics))
+        wrong = brokers.trouble(statistics, self._deadline_s)
+        if wrong is not None:
+            self._dependency.failed(wrong)
+        elif self._clock.monotonic_s() - self._failed_s > self._deadline_s:
             self._dependency.succeeded()
-        elif not up:
-            self._dependency.failed("no broker is connected")
 
 
 def _is_done(former: Producer) -> bool:

@@ -24,6 +24,14 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their argument: with what they hold, names could differ between two workers of a run.
+
+    Such as gzip's, which has the time in it: with different names the workers refuse to begin.
+    """
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(autouse=True)
 def _nothing_fails_in_silence() -> Iterator[None]:
     """Fail the test in which a background thread died of an exception."""

@@ -17,6 +17,8 @@ _HOST: Final = b"127.0.0.1"
 PRODUCE: Final = 0
 OFFSET_COMMIT: Final = 8
 _FETCH: Final = 1
+_METADATA: Final = 3
+_BROKERS_AT: Final = 9
 _BATCH_HEAD_BYTES: Final = 61
 _MAGIC: Final = 2
 
@@ -34,6 +36,8 @@ class KafkaProxy(Proxy):
         self._renamed, self._spoil = renamed, 0
         self.swallowed: frozenset[int] = frozenset()
         """Keys of requests that never arrive, such as `PRODUCE`."""
+        self.brokerless = False
+        """Whether answers about topics name no broker, as a broker's may while it starts or stops."""
         super().__init__(host, port)
 
     def spoil(self, batches: int) -> None:
@@ -46,7 +50,7 @@ class KafkaProxy(Proxy):
         return self._spoil
 
     def heal(self) -> None:
-        self._spoil, self.swallowed = 0, frozenset()
+        self._spoil, self.swallowed, self.brokerless = 0, frozenset(), False
         super().heal()
 
     async def _next(self, link: Link, way: Way, source: asyncio.StreamReader) -> bytes:
@@ -55,18 +59,21 @@ class KafkaProxy(Proxy):
             head = await source.readexactly(4)
             body = await source.readexactly(int.from_bytes(head))
             if way == "back":
-                return head + self._answer(link, body)
+                answer = self._answer(link, body)
+                return len(answer).to_bytes(4) + answer
             key, _, number = struct.unpack_from(">hhi", body)
-            if key == _FETCH:
-                link.notes.add(number)
+            if key in (_FETCH, _METADATA):
+                link.notes[number] = key
             if key not in self.swallowed:
                 return head + body
 
     def _answer(self, link: Link, body: bytes) -> bytes:
         (number,) = struct.unpack_from(">i", body)
-        if number in link.notes:
-            link.notes.discard(number)
+        asked = link.notes.pop(number, None)
+        if asked == _FETCH:
             return self._spoiled(body) if self._spoil else body
+        if asked == _METADATA and self.brokerless:
+            return without_brokers(body)
         for broker, ours in self._renamed.items():
             body = body.replace(broker, ours)
         return body
@@ -94,6 +101,20 @@ def last_byte_of_a_batch(answer: bytes) -> int | None:
         if fits and 0 <= offset < 2**40 and 0 < count < length:
             return end - 1
     return None
+
+
+def without_brokers(answer: bytes) -> bytes:
+    """The same Metadata answer with an empty list of brokers (versions 9 to 13, the compact ones).
+
+    Correlation id, tags and throttle time take 9 bytes; then comes one more than the count of brokers, and
+    each with id, host, port, rack and tags. A text's length is told plus one, and 0 stands for none.
+    """
+    at = _BROKERS_AT + 1
+    for _ in range(answer[_BROKERS_AT] - 1):
+        at += 4
+        at += answer[at] + 4
+        at += max(1, answer[at]) + 1
+    return answer[:_BROKERS_AT] + b"\x01" + answer[at:]
 
 
 class KafkaWire:

@@ -23,8 +23,8 @@ class Link:
         self.ends = (client, server)
         self.loud = asyncio.Event()
         self.loud.set()
-        self.notes: set[int] = set()
-        """For proxies that follow a protocol."""
+        self.notes: dict[int, int] = {}
+        """For proxies that follow a protocol: what was asked, by the request's number."""
 
     def close(self, *, reset: bool) -> None:
         """End both sides: in order, what was sent still arrives, or by RST."""

@@ -10,7 +10,7 @@ from redis import Redis as Client
 
 from config.embedded.redis import Redis
 from tests.eventually import eventually
-from tests.free_port import free_port
+from tests.ports import free_port
 
 
 class RedisProcess:

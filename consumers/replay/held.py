@@ -13,7 +13,7 @@ from config.kafka import client_options
 from config.kafka_options import SILENT
 from config.sections import KafkaSettings
 from consumers.fates import kafka_errors
-from consumers.positions import as_uuid
+from consumers.topics import as_uuid
 
 TIMEOUT_S: Final = 10.0
 NO_END: Final = 2**63 - 1

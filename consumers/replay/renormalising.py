@@ -76,5 +76,5 @@ class RenormalisingDecoder(Decoder):
         key = told.tenant.encode(), told.source.encode(), told.session_id.encode()
         row = packed_row(staged_row(told, place))
         return Retold(
-            read.message, read.partition, read.offset, row, key, told.received_at, read.foreign, told
+            read.message, read.partition, read.offset, row, key, told.received_at, read.foreign, told=told
         )

@@ -21,9 +21,9 @@ from tests.chaos.load import CREDENTIALS, Load
 from tests.chaos.members import Crew, Member
 from tests.deliveries import API_KEY, SIGNING_KEY
 from tests.events import history
-from tests.free_port import free_port
 from tests.kafka_wire import KafkaWire
 from tests.own_places import QUIET
+from tests.ports import free_port
 from tests.proxy import Proxy
 from tests.relay_process import RelayProcess
 from tests.row_history import install

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.eventually import eventually
-from tests.free_port import free_port
+from tests.ports import free_port
 from tests.relay_process import RelayProcess
 from tests.sink_rig import SinkRig
 

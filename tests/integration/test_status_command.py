@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.eventually import eventually
-from tests.free_port import free_port
+from tests.ports import free_port
 from tests.relay_process import ROOT, RelayProcess
 from tests.sink_rig import SinkRig
 

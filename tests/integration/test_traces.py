@@ -10,7 +10,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from tests.eventually import eventually
 from tests.fake_collector import FakeCollector, attributes
-from tests.free_port import free_port
+from tests.ports import free_port
 from tests.relay_process import ROOT, RelayProcess
 from tests.sink_rig import SinkRig
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from confluent_kafka.admin import AdminClient
 from psycopg_pool import ConnectionPool
 
 from config import metrics
@@ -14,6 +13,7 @@ from consumers.batch import Batch, Span
 from consumers.breaker import NAME, Circuit
 from consumers.fates import PostgresUnavailable
 from consumers.positions import Position, Positions
+from consumers.topics import Topics
 from consumers.writer import Dropped, Failed, Place, Placed, Result, Writer
 from tests.applying import Applying
 from tests.events import made
@@ -34,7 +34,7 @@ def writing(database_url: str, *, reset_s: float) -> Iterator[tuple[Writer, Circ
         circuit = Circuit(failures=1, reset_s=reset_s, clock=SystemClock())
         writer = Writer(
             apply=Applying(pool, NOBODY, "topic", 2).apply,
-            positions=Positions(pool, AdminClient({"bootstrap.servers": NOBODY}), "topic", "group", timeouts),
+            positions=Positions(pool, Topics({"bootstrap.servers": NOBODY}), "topic", "group", timeouts),
             circuit=circuit,
             clock=SystemClock(),
         )

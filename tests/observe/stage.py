@@ -28,8 +28,8 @@ from session_relay.up.setting import Ports, Setting
 from tests.backfill_process import BackfillProcess, users_file
 from tests.deliveries import as_body, generic_session
 from tests.fake_asleep import FakeAsleep
-from tests.free_port import free_port
 from tests.own_places import QUIET
+from tests.ports import free_port
 from tests.services import embedded
 
 TOPIC: Final = "session.events"

@@ -8,7 +8,8 @@ from confluent_kafka import Uuid
 from config.errors import Poison
 from consumers.batch import Batch, Span, Unstorable
 from consumers.offsets import gaps_in
-from consumers.positions import Log, Position, Row, as_uuid, place
+from consumers.positions import Log, Position, Row, place
+from consumers.topics import as_uuid
 from tests.events import made
 from tests.reads import read
 

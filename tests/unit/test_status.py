@@ -12,7 +12,6 @@ from threading import Thread
 import pytest
 from rich.console import Console
 
-from config.embedded.state import is_free
 from config.errors import SettingsError
 from config.sections import MetricsSettings
 from session_relay.commands.status import _address
@@ -21,8 +20,8 @@ from session_relay.status.figures import Flow
 from session_relay.status.shown import shown
 from session_relay.status.sidecars import Sidecars, Told
 from tests.docs.source_tree import ROOT
-from tests.free_port import free_port
 from tests.pictures import STATUS, picture
+from tests.ports import free_ports
 
 RELAY, SINK, SECOND = "http://127.0.0.1:9101", "http://127.0.0.1:9102", "http://127.0.0.1:9103"
 
@@ -211,7 +210,7 @@ def test_a_role_that_is_not_ready_says_why() -> None:
 
 def test_sinks_are_looked_for_on_ports_counted_up() -> None:
     """Relay, two sinks, a port on which another role answers, a backfill."""
-    first = next(port for port in iter(free_port, None) if all(is_free(port + more) for more in range(5)))
+    first = free_ports(5)
     roles = ("relay", "sink", "sink", "console", "backfill")
     settings = {"relay_port": first, "sink_port": first + 1, "backfill_port": first + 4}
     with ExitStack() as stack:

@@ -4,7 +4,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 from typing import Any
 
@@ -16,6 +15,7 @@ from config.errors import ExitCode
 from tests.events import history, made
 from tests.eventually import eventually
 from tests.groups import members
+from tests.ports import free_ports
 from tests.sink_rig import SinkRig
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
@@ -40,19 +40,6 @@ def placed(rig: SinkRig, parent: subprocess.Popen[bytes]) -> set[int]:
 
 def is_there(pid: int) -> bool:
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-
-
-def free_ports(count: int) -> int:
-    """The first of so many free ports in a row."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as found:
-            first = int(found.getsockname()[1])
-        try:
-            for port in range(first, first + count):
-                socket.create_server(("127.0.0.1", port)).close()
-        except (OSError, OverflowError):
-            continue
-        return first
 
 
 @pytest.mark.timeout(180)

@@ -1,0 +1,103 @@
+"""A member of a consumer group: librdkafka's client, and another in its place once it is stranded."""
+
+import json
+from collections.abc import Callable, Mapping
+from threading import Thread
+from typing import Any, Final
+
+import structlog
+from confluent_kafka import Consumer as KafkaConsumer
+from confluent_kafka import TopicPartition
+
+from config import brokers
+
+log = structlog.get_logger()
+
+Rebalanced = Callable[[KafkaConsumer, list[TopicPartition]], None]
+"""Called from `poll` with the partitions that come or go; it assigns or unassigns them."""
+_STATISTICS_MS: Final = 1_000
+_FORGOTTEN_TIMES: Final = 3
+"""Statistics in a row that tell of no broker: while librdkafka changes those it knows, one may."""
+
+
+class Member:
+    """Joins when it is made. Used by one thread, as what it calls is called from `poll`.
+
+    Args:
+        options: librdkafka's settings.
+        topic: The one topic that is read.
+        on_assign: Told of partitions that come.
+        on_revoke: Told of partitions that are about to go.
+        on_lost: Told of partitions that are gone.
+        on_statistics: Told every second what librdkafka tells of itself.
+    """
+
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        topic: str,
+        *,
+        on_assign: Rebalanced,
+        on_revoke: Rebalanced,
+        on_lost: Rebalanced,
+        on_statistics: Callable[[Mapping[str, Any]], None],
+    ) -> None:
+        self._options, self._topic = options, topic
+        self._on_assign, self._on_revoke, self._on_lost = on_assign, on_revoke, on_lost
+        self._on_statistics = on_statistics
+        self._forgotten = 0
+        self.kafka = self._joining()
+
+    @property
+    def is_stranded(self) -> bool:
+        """Whether its client knows nobody any more whom it could ask for its partitions."""
+        return self._forgotten >= _FORGOTTEN_TIMES
+
+    def begin_anew(self) -> None:
+        """Join as another member, with the brokers of the settings; what was assigned is gone."""
+        log.warning("kafka_brokers_forgotten", topic=self._topic)
+        former, self._forgotten = self.kafka, 0
+        self.kafka = self._joining()
+        _closing(former)
+
+    def close(self, timeout_s: float) -> None:
+        """Leave the group, or give up: a Kafka that does not answer would hold `close` for 45 s.
+
+        Nothing else may be called while this runs; what is not said to Kafka in time, the session
+        time-out says.
+        """
+        closing = _closing(self.kafka)
+        closing.join(timeout_s)
+        if closing.is_alive():
+            log.warning("group_left_in_silence", because="Kafka did not answer in time")
+
+    def _joining(self) -> KafkaConsumer:
+        def hear(statistics: str) -> None:
+            if kafka is self.kafka:
+                self._hear(json.loads(statistics))
+
+        def unassign(former: KafkaConsumer, going: list[TopicPartition]) -> None:
+            former.incremental_unassign(going)
+
+        def ours(told: Rebalanced) -> Rebalanced:
+            return lambda by, going: told(by, going) if by is self.kafka else unassign(by, going)
+
+        own = {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": hear}
+        kafka = KafkaConsumer({**self._options, **own})
+        kafka.subscribe(
+            [self._topic],
+            on_assign=self._on_assign,
+            on_revoke=ours(self._on_revoke),
+            on_lost=ours(self._on_lost),
+        )
+        return kafka
+
+    def _hear(self, statistics: Mapping[str, Any]) -> None:
+        self._forgotten = self._forgotten + 1 if brokers.forgotten(statistics) else 0
+        self._on_statistics(statistics)
+
+
+def _closing(kafka: KafkaConsumer) -> Thread:
+    thread = Thread(target=kafka.close, name="leaving", daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,70 @@
+"""A Kafka that names no broker for a moment, as one may that stops, is found again by those who knew it.
+
+librdkafka drops all brokers then, and may never ask those of its settings again (its issue 5301).
+"""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from config.embedded.services import EmbeddedServices
+from schemas.codec import decode
+from tests.deliveries import as_body, generic_session
+from tests.events import history
+from tests.eventually import eventually
+from tests.kafka_wire import KafkaWire
+from tests.relay_process import RelayProcess, records
+from tests.sink_rig import SinkRig
+
+pytestmark = pytest.mark.faults
+SOON = '{"topic.metadata.refresh.interval.ms": 500, "session.timeout.ms": 3000, "heartbeat.interval.ms": 300}'
+
+
+@pytest.mark.timeout(120)
+def test_a_sink_begins_anew_with_the_brokers_of_its_settings(rig: SinkRig) -> None:
+    """Method: a proxy before the broker leaves it out of every answer about topics for a few seconds."""
+    log = history(random.Random(8), 300)
+    rig.publish(log[:100])
+    with KafkaWire(rig.kafka) as wire:
+        sink = rig.start(KAFKA__BOOTSTRAP_SERVERS=wire.bootstrap_servers, KAFKA__OPTIONS=SOON)
+        rig.wait_until_done(100)
+        (proxy,) = wire.proxies
+        proxy.brokerless = True
+        eventually(lambda: rig.told(sink, "kafka_brokers_forgotten", topic=rig.topic), within_s=30)
+        proxy.heal()
+        rig.publish(log[100:])
+        rig.wait_until_done(len(log))
+        rig.assert_as_expected(log)
+        assert sink.poll() is None
+
+
+@pytest.mark.timeout(120)
+def test_a_relay_begins_anew_with_the_brokers_of_its_settings(
+    services: EmbeddedServices, topic: str, tmp_path: Path
+) -> None:
+    """Method: the same, until the spool has taken over; both of the relay's producers are in trouble."""
+    kafka = services.addresses.kafka_bootstrap_servers
+    settings = {
+        "RELAY__SPOOL_AFTER_S": "0.5",
+        "RELAY__DEADLINE_S": "1",
+        "KAFKA__OPTIONS": '{"topic.metadata.refresh.interval.ms": 500}',
+    }
+    with (
+        KafkaWire(kafka) as wire,
+        RelayProcess.running(tmp_path, wire.bootstrap_servers, topic, **settings) as relay,
+    ):
+
+        def send(number: int) -> int:
+            return relay.post("/webhooks/plain", as_body(generic_session(sequence=number))).status_code
+
+        assert send(0) == 200
+        (proxy,) = wire.proxies
+        proxy.brokerless = True
+        eventually(lambda: send(1) == 202, within_s=30)
+        proxy.heal()
+        eventually(lambda: relay.metrics()["relay_spool_events"] == 0, within_s=30)
+        eventually(lambda: send(2) == 200)
+        assert relay.stop() == 0
+    told = dict.fromkeys(decode(record.value() or b"").sequence for record in records(kafka, topic))
+    assert list(told) == [0, 1, 2]
