@@ -45,7 +45,7 @@ class Member:
         self._options, self._topic = options, topic
         self._on_assign, self._on_revoke, self._on_lost = on_assign, on_revoke, on_lost
         self._on_statistics = on_statistics
-        self._forgotten = 0
+        self._forgotten = self._joined = 0
         self.kafka = self._joining()
 
     @property
@@ -72,8 +72,13 @@ class Member:
             log.warning("group_left_in_silence", because="Kafka did not answer in time")
 
     def _joining(self) -> KafkaConsumer:
+        self._joined += 1
+        number = self._joined
+
         def hear(statistics: str) -> None:
-            if kafka is self.kafka:
+            # a former client may still tell of itself; known by its number, for one that refers to itself
+            # would only end when the collector of garbage comes by
+            if number == self._joined:
                 self._hear(json.loads(statistics))
 
         def unassign(former: KafkaConsumer, going: list[TopicPartition]) -> None:

@@ -34,7 +34,6 @@ def direct(
     kafka: KafkaSettings,
     deadline_s: float | None,
     on_error: Callable[[KafkaError], None],
-    on_statistics: Callable[[str], None],
 ) -> dict[str, Any]:
     """Options of the producer that senders wait for.
 
@@ -42,7 +41,6 @@ def direct(
         kafka: Where, and the operator's own options.
         deadline_s: Seconds for Kafka to acknowledge, librdkafka's own tries included; None: no end.
         on_error: librdkafka's `error_cb`.
-        on_statistics: librdkafka's `stats_cb`, told every second.
     """
     soft = _SOFT | {
         "linger.ms": 1,  # 1.6 times the rate of the default 5; 0 batches nothing and is slower
@@ -51,7 +49,6 @@ def direct(
     ours = _OURS | {
         "delivery.timeout.ms": 0 if deadline_s is None else max(2, int(deadline_s * 1_000)),  # 0: no end
         "error_cb": on_error,
-        "stats_cb": on_statistics,
         "logger": LOGGER,
     }
     return soft | client_options(kafka, **ours)

@@ -5,13 +5,11 @@ millisecond while something is under way, four times a second otherwise. No thre
 """
 
 import asyncio
-import json
 from collections import deque
-from collections.abc import Callable, Sequence
-from threading import Thread
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, Protocol
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from config import brokers, metrics
 from config.clock import Clock
@@ -20,6 +18,7 @@ from config.kafka import tell_error
 from config.sections import KafkaSettings
 from producers import kafka_errors, options
 from producers.delivery import NotAcknowledged, Refusal, TooLarge, Whereabouts
+from producers.succession import Succession
 
 _POLL_S: Final = 0.001
 _IDLE_POLL_S: Final = 0.25
@@ -117,13 +116,9 @@ class Publisher:
         self._failed_s = float("-inf")
         self._pending: deque[Pending] = deque()
         self._loop = asyncio.get_running_loop()
-        self._options = options.direct(
-            kafka, None if patient else deadline_s, self._on_error, self._on_statistics
-        )
-        self._producer = Producer(self._options)
+        own = options.direct(kafka, None if patient else deadline_s, self._on_error)
+        self._producers = Succession(own, self._on_statistics)
         self._renew_s = self._loop.time() + SILENT_DEADLINES * deadline_s
-        self._former: list[Producer] = []
-        """Polled until they hold nothing any more."""
         self._timer = self._loop.call_soon(self._poll)
 
     async def publish(self, records: Sequence[Record]) -> Whereabouts:
@@ -150,7 +145,7 @@ class Publisher:
         pending.on_trouble, key = self.on_trouble, None
         try:
             for topic, key, value, headers in pending.records:
-                self._producer.produce(
+                self._producers.current.produce(
                     topic,
                     value,
                     key,
@@ -170,14 +165,14 @@ class Publisher:
         """Take back all that waits, in order of arrival; what is on the wire may arrive all the same."""
         waiting = [pending for pending in self._pending if not pending.future.done()]
         self._pending.clear()
-        self._producer.purge()
+        self._producers.current.purge()
         self._renew()
         return waiting
 
     def reaches(self, topic: str, timeout_s: float) -> bool:
         """Whether a broker answers in time, connecting to it if need be; blocks, safe in any thread."""
         try:
-            self._producer.list_topics(topic, timeout=timeout_s)
+            self._producers.current.list_topics(topic, timeout=timeout_s)
         except KafkaException:
             return False
         return True
@@ -185,7 +180,7 @@ class Publisher:
     def has(self, topic: str, timeout_s: float) -> bool | None:
         """Whether the cluster has a topic, None if it does not say; blocks, safe in any thread."""
         try:
-            error = self._producer.list_topics(topic, timeout=timeout_s).topics[topic].error
+            error = self._producers.current.list_topics(topic, timeout=timeout_s).topics[topic].error
         except KafkaException:
             return None
         if error is None:
@@ -194,8 +189,7 @@ class Publisher:
 
     def sample(self) -> None:
         """Set the gauge of records under way; safe in any thread."""
-        producers = [self._producer, *self._former]
-        metrics.KAFKA_PRODUCER_QUEUE.set(sum(len(producer) for producer in producers))
+        metrics.KAFKA_PRODUCER_QUEUE.set(self._producers.held())
 
     def give_up(self) -> None:
         """End every delivery that is still under way, unacknowledged: the process is going away."""
@@ -209,27 +203,15 @@ class Publisher:
             How many records were left behind: none of them was acknowledged.
         """
         self._timer.cancel()
-        left = self._producer.flush(max(0.0, timeout_s)) + sum(former.flush(0) for former in self._former)
-        self._producer.purge()
-        self._producer.flush(0)
-        return left
+        return self._producers.close(timeout_s)
 
     def _renew(self) -> None:
-        self._former.append(self._producer)
-        self._producer = Producer(self._options)
+        self._producers.renew()
         self._renew_s = self._loop.time() + SILENT_DEADLINES * self._deadline_s
-
-    def _poll_former(self) -> None:
-        done = [former for former in self._former if _is_done(former)]
-        self._former = [former for former in self._former if former not in done]
-        if done:  # the last reference to a producer waits for its threads: let it go in one of our own
-            Thread(target=done.clear, name="ending-producers", daemon=True).start()
 
     def _poll(self) -> None:
         try:
-            self._producer.poll(0)
-            if self._former:
-                self._poll_former()
+            self._producers.poll()
             self._settle()
         finally:  # whatever a callback of ours raises, the next report must be heard
             delay_s = _POLL_S if self._pending else _IDLE_POLL_S
@@ -274,17 +256,11 @@ class Publisher:
             self._note_failure("no broker can be reached")
         tell_error(error)
 
-    def _on_statistics(self, text: str) -> None:
+    def _on_statistics(self, statistics: Mapping[str, Any]) -> None:
         """Take readiness back once a broker answers, for without deliveries no report would tell."""
-        statistics = json.loads(text)
         metrics.KAFKA_PRODUCER_UP.set(brokers.connected(statistics))
         wrong = brokers.trouble(statistics, self._deadline_s)
         if wrong is not None:
             self._dependency.failed(wrong)
         elif self._clock.monotonic_s() - self._failed_s > self._deadline_s:
             self._dependency.succeeded()
-
-
-def _is_done(former: Producer) -> bool:
-    former.poll(0)
-    return not len(former)

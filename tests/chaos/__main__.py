@@ -3,14 +3,9 @@
 A finding is told with the command that plays its round again: `make chaos ARGS="--seed S --only N"`.
 """
 
-import argparse
 import json
-import os
-import random
 import shutil
-import signal
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -19,22 +14,19 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
 
-from config.embedded.services import EmbeddedServices
 from tests.chaos.deck import deal
 from tests.chaos.faults import FAULTS
 from tests.chaos.round import Ground, Outcome, play
 from tests.chaos.stage import can_mount
 from tests.own_places import migrated_template
+from tests.seeded_rounds import parser_of, rounds_of, stage
 
 KEPT = Path(".session-relay") / "chaos"
 
 
 def main() -> int:
     """Run as the arguments tell; the exit status."""
-    parser = argparse.ArgumentParser(prog="make chaos")
-    parser.add_argument("--seed", type=int, default=None, help="which rounds; any by default")
-    parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--only", type=int, default=None, help="play this one round of the seed")
+    parser = parser_of("make chaos", 40)
     parser.add_argument(
         "--faults",
         default=None,
@@ -44,21 +36,11 @@ def main() -> int:
     told = parser.parse_args()
     if unknown := set((told.faults or "").split(",")) - {"", *FAULTS}:
         parser.error(f"no such faults: {', '.join(sorted(unknown))}; there are {', '.join(sorted(FAULTS))}")
-    seed = random.SystemRandom().randrange(2**31) if told.seed is None else told.seed
-    rounds = range(told.rounds) if told.only is None else range(told.only, told.only + 1)
-    for signum in (
-        signal.SIGTERM,
-        signal.SIGINT,
-    ):  # a shell has what it puts in the background ignore the latter
-        signal.signal(signum, lambda number, _: sys.exit(128 + number))
-    os.environ.setdefault("SESSION_RELAY_CACHE", str(Path(".session-relay", "cache").absolute()))
-    with tempfile.TemporaryDirectory(prefix="session-relay-chaos-") as name:
-        place = Path(name)
-        place.chmod(0o755)  # another user runs the database where root calls
-        with EmbeddedServices.running(place / "services") as services:
-            template = migrated_template(services.addresses.database_url)
-            hands = told.faults and [told.faults.split(",")] * rounds.stop
-            outcomes = run(Ground(services, template, place), seed, rounds, hands)
+    seed, rounds = rounds_of(told)
+    with stage() as (place, services):
+        template = migrated_template(services.addresses.database_url)
+        hands = told.faults and [told.faults.split(",")] * rounds.stop
+        outcomes = run(Ground(services, template, place), seed, rounds, hands)
     print(json.dumps(summary(seed, outcomes)))
     return int(any(outcome.verdict.problems for outcome in outcomes))
 

@@ -3,14 +3,10 @@
 A finding is told with the command that plays its round again: `make replay-kills ARGS="--seed S --only N"`.
 """
 
-import argparse
 import json
-import os
 import random
 import shutil
-import signal
 import sys
-import tempfile
 import traceback
 from collections import Counter
 from pathlib import Path
@@ -21,6 +17,7 @@ from confluent_kafka.admin import AdminClient
 from config.embedded.services import EmbeddedServices
 from tests.own_places import migrated_template, own_database, own_topic
 from tests.replay_kills.play import kill_copy, kill_rebuild
+from tests.seeded_rounds import parser_of, rounds_of, stage
 from tests.sink_rig import SinkRig
 
 KEPT = Path(".session-relay") / "replay-kills"
@@ -28,21 +25,9 @@ KEPT = Path(".session-relay") / "replay-kills"
 
 def main() -> int:
     """Run as the arguments tell; the exit status."""
-    parser = argparse.ArgumentParser(prog="make replay-kills")
-    parser.add_argument("--seed", type=int, default=None, help="which rounds; any by default")
-    parser.add_argument("--rounds", type=int, default=50)
-    parser.add_argument("--only", type=int, default=None, help="play this one round of the seed")
-    told = parser.parse_args()
-    seed = random.SystemRandom().randrange(2**31) if told.seed is None else told.seed
-    rounds = range(told.rounds) if told.only is None else range(told.only, told.only + 1)
-    for signum in (signal.SIGTERM, signal.SIGINT):  # in a shell's background the latter is ignored
-        signal.signal(signum, lambda number, _: sys.exit(128 + number))
-    os.environ.setdefault("SESSION_RELAY_CACHE", str(Path(".session-relay", "cache").absolute()))
-    with tempfile.TemporaryDirectory(prefix="session-relay-kills-") as name:
-        place = Path(name)
-        place.chmod(0o755)  # another user runs the database where root calls
-        with EmbeddedServices.running(place / "services") as services:
-            summary = play(services, place, seed, rounds)
+    seed, rounds = rounds_of(parser_of("make replay-kills", 50).parse_args())
+    with stage() as (place, services):
+        summary = play(services, place, seed, rounds)
     print(json.dumps(summary))  # noqa: T201 - the result
     return int(bool(summary["failed"]))
 

@@ -9,12 +9,10 @@ from pathlib import Path
 import pytest
 
 from config.embedded.services import EmbeddedServices
-from schemas.codec import decode
-from tests.deliveries import as_body, generic_session
 from tests.events import history
 from tests.eventually import eventually
 from tests.kafka_wire import KafkaWire
-from tests.relay_process import RelayProcess, records
+from tests.relay_behind_wire import NumberedRelay
 from tests.sink_rig import SinkRig
 
 pytestmark = pytest.mark.faults
@@ -45,26 +43,31 @@ def test_a_relay_begins_anew_with_the_brokers_of_its_settings(
 ) -> None:
     """Method: the same, until the spool has taken over; both of the relay's producers are in trouble."""
     kafka = services.addresses.kafka_bootstrap_servers
-    settings = {
-        "RELAY__SPOOL_AFTER_S": "0.5",
-        "RELAY__DEADLINE_S": "1",
-        "KAFKA__OPTIONS": '{"topic.metadata.refresh.interval.ms": 500}',
-    }
-    with (
-        KafkaWire(kafka) as wire,
-        RelayProcess.running(tmp_path, wire.bootstrap_servers, topic, **settings) as relay,
-    ):
+    settings = {"RELAY__SPOOL_AFTER_S": "0.5", "KAFKA__OPTIONS": SOON}
+    with NumberedRelay.running(tmp_path, kafka, topic, **settings) as ours:
+        ours.proxy.brokerless = True
+        eventually(lambda: ours.send(1) == 202, within_s=30)
+        ours.proxy.heal()
+        eventually(lambda: ours.relay.metrics()["relay_spool_events"] == 0, within_s=30)
+        eventually(lambda: ours.send(2) == 200)
+        assert ours.relay.stop() == 0
+    assert ours.stored() == [0, 1, 2]
 
-        def send(number: int) -> int:
-            return relay.post("/webhooks/plain", as_body(generic_session(sequence=number))).status_code
 
-        assert send(0) == 200
-        (proxy,) = wire.proxies
-        proxy.brokerless = True
-        eventually(lambda: send(1) == 202, within_s=30)
-        proxy.heal()
-        eventually(lambda: relay.metrics()["relay_spool_events"] == 0, within_s=30)
-        eventually(lambda: send(2) == 200)
-        assert relay.stop() == 0
-    told = dict.fromkeys(decode(record.value() or b"").sequence for record in records(kafka, topic))
-    assert list(told) == [0, 1, 2]
+@pytest.mark.timeout(120)
+def test_a_relay_that_nobody_sends_to_is_ready_for_the_next_one(
+    services: EmbeddedServices, topic: str, tmp_path: Path
+) -> None:
+    """Method: the same while nothing is under way, which could be late and so tell of it.
+
+    Behind the spool it is alike: the producer that answers senders is asked for nothing but a broker then.
+    """
+    kafka = services.addresses.kafka_bootstrap_servers
+    with NumberedRelay.running(tmp_path, kafka, topic, KAFKA__OPTIONS=SOON) as ours:
+        ours.proxy.brokerless = True
+        ours.relay.told("kafka_brokers_forgotten")
+        ours.proxy.heal()
+        eventually(lambda: ours.relay.metrics()["kafka_producer_up"] == 1, within_s=30)
+        assert ours.send(1) == 200
+        assert ours.relay.stop() == 0
+    assert ours.stored() == [0, 1]

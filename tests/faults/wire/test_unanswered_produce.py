@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 
 from config.embedded.services import EmbeddedServices
-from schemas.codec import decode
-from tests.deliveries import as_body, generic_session
 from tests.eventually import eventually
-from tests.kafka_wire import PRODUCE, KafkaWire
-from tests.relay_process import RelayProcess, records
+from tests.kafka_wire import PRODUCE
+from tests.relay_behind_wire import NumberedRelay
+from tests.relay_process import RelayProcess
 
 pytestmark = pytest.mark.faults
 SOONER_S = 20.0
@@ -26,30 +25,19 @@ def test_the_spool_is_drained_by_a_new_producer(
     services: EmbeddedServices, topic: str, tmp_path: Path
 ) -> None:
     kafka = services.addresses.kafka_bootstrap_servers
-    settings = {"RELAY__SPOOL_AFTER_S": "0.5", "RELAY__DEADLINE_S": "1"}
-    with (
-        KafkaWire(kafka) as wire,
-        RelayProcess.running(tmp_path, wire.bootstrap_servers, topic, **settings) as relay,
-    ):
-
-        def send(number: int) -> int:
-            return relay.post("/webhooks/plain", as_body(generic_session(sequence=number))).status_code
-
-        assert send(0) == 200
-        first = producers_of(relay)
-        (proxy,) = wire.proxies
-        proxy.swallowed = frozenset({PRODUCE})
-        assert send(1) == 202
+    with NumberedRelay.running(tmp_path, kafka, topic, RELAY__SPOOL_AFTER_S="0.5") as ours:
+        relay, first = ours.relay, producers_of(ours.relay)
+        ours.proxy.swallowed = frozenset({PRODUCE})
+        assert ours.send(1) == 202
         relay.told("spool_drain_interrupted")
-        assert send(2) == 202
-        proxy.heal()
+        assert ours.send(2) == 202
+        ours.proxy.heal()
         eventually(lambda: relay.metrics()["relay_spool_events"] == 0, within_s=SOONER_S)
-        eventually(lambda: send(3) == 200)
+        eventually(lambda: ours.send(3) == 200)
         eventually(lambda: len(producers_of(relay)) == 1)  # the drain's and all former ones are gone
         assert not first & producers_of(relay)  # senders have a new one too
         assert relay.stop() == 0
-    told = dict.fromkeys(decode(record.value() or b"").sequence for record in records(kafka, topic))
-    assert list(told) == [0, 1, 2, 3]
+    assert ours.stored() == [0, 1, 2, 3]
 
 
 @pytest.mark.timeout(120)
@@ -57,22 +45,12 @@ def test_without_a_spool_the_producer_is_replaced_too(
     services: EmbeddedServices, topic: str, tmp_path: Path
 ) -> None:
     kafka = services.addresses.kafka_bootstrap_servers
-    settings = {"RELAY__SPOOL": "false", "RELAY__DEADLINE_S": "1"}
-    with (
-        KafkaWire(kafka) as wire,
-        RelayProcess.running(tmp_path, wire.bootstrap_servers, topic, **settings) as relay,
-    ):
-
-        def send(number: int) -> int:
-            return relay.post("/webhooks/plain", as_body(generic_session(sequence=number))).status_code
-
-        assert send(0) == 200
-        first = producers_of(relay)
-        (proxy,) = wire.proxies
-        proxy.swallowed = frozenset({PRODUCE})
-        eventually(lambda: send(1) == 503 and not first & producers_of(relay), within_s=SOONER_S)
-        proxy.heal()
-        eventually(lambda: send(2) == 200, within_s=SOONER_S)
+    with NumberedRelay.running(tmp_path, kafka, topic, RELAY__SPOOL="false") as ours:
+        relay, first = ours.relay, producers_of(ours.relay)
+        ours.proxy.swallowed = frozenset({PRODUCE})
+        eventually(lambda: ours.send(1) == 503 and not first & producers_of(relay), within_s=SOONER_S)
+        ours.proxy.heal()
+        eventually(lambda: ours.send(2) == 200, within_s=SOONER_S)
         assert len(producers_of(relay)) == 1  # the former one is gone
         assert relay.stop() == 0
 
