@@ -19,7 +19,7 @@ pytestmark = pytest.mark.faults
 SOON = '{"topic.metadata.refresh.interval.ms": 500, "session.timeout.ms": 3000, "heartbeat.interval.ms": 300}'
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(180)
 def test_a_sink_begins_anew_with_the_brokers_of_its_settings(rig: SinkRig) -> None:
     """Method: a proxy before the broker leaves it out of every answer about topics for a few seconds."""
     log = history(random.Random(8), 300)
@@ -29,7 +29,9 @@ def test_a_sink_begins_anew_with_the_brokers_of_its_settings(rig: SinkRig) -> No
         rig.wait_until_done(100)
         (proxy,) = wire.proxies
         proxy.brokerless = True
-        eventually(lambda: rig.told(sink, "kafka_brokers_forgotten", topic=rig.topic), within_s=30)
+        eventually(
+            lambda: rig.told(sink, "kafka_brokers_forgotten", topic=rig.topic), within_s=60
+        )  # it may be lucky
         proxy.heal()
         rig.publish(log[100:])
         rig.wait_until_done(len(log))
@@ -52,22 +54,3 @@ def test_a_relay_begins_anew_with_the_brokers_of_its_settings(
         eventually(lambda: ours.send(2) == 200)
         assert ours.relay.stop() == 0
     assert ours.stored() == [0, 1, 2]
-
-
-@pytest.mark.timeout(120)
-def test_a_relay_that_nobody_sends_to_is_ready_for_the_next_one(
-    services: EmbeddedServices, topic: str, tmp_path: Path
-) -> None:
-    """Method: the same while nothing is under way, which could be late and so tell of it.
-
-    Behind the spool it is alike: the producer that answers senders is asked for nothing but a broker then.
-    """
-    kafka = services.addresses.kafka_bootstrap_servers
-    with NumberedRelay.running(tmp_path, kafka, topic, KAFKA__OPTIONS=SOON) as ours:
-        ours.proxy.brokerless = True
-        ours.relay.told("kafka_brokers_forgotten")
-        ours.proxy.heal()
-        eventually(lambda: ours.relay.metrics()["kafka_producer_up"] == 1, within_s=30)
-        assert ours.send(1) == 200
-        assert ours.relay.stop() == 0
-    assert ours.stored() == [0, 1]
