@@ -118,9 +118,12 @@ def applying(database_url: str, kafka: str, topic: str, *, timeout_s: float = 30
         connection.commit()
 
     quick = {"options": "-c synchronous_commit=off"}  # nothing here outlives its server
+    # made whole beforehand: to make a connection the pool draws from `random`, in a thread of its own,
+    # and Hypothesis objects to whoever does so while it draws
     with ConnectionPool(
-        database_url, min_size=1, max_size=2, kwargs=quick, configure=prepare, open=True
+        database_url, min_size=2, max_size=2, kwargs=quick, configure=prepare, open=True
     ) as pool:
+        pool.wait()
         yield Applying(pool, kafka, topic, timeout_s)
 
 

@@ -37,8 +37,7 @@ def pool(database_url: str) -> Iterator[ConnectionPool]:
         connection.execute(statements.CREATE_STAGE)
         connection.commit()
 
-    # made whole beforehand: to make a connection the pool draws from `random`, in a thread of its own,
-    # and Hypothesis objects to whoever does so while it draws
+    # made whole beforehand, as in `tests.applying`
     with ConnectionPool(database_url, min_size=2, max_size=2, configure=prepare, open=True) as opened:
         opened.wait()
         yield opened
