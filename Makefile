@@ -27,7 +27,7 @@ demo: $(VENV)/running  ## send nights through real Kafka and Postgres; ARGS="--o
 	@$(RUN) -m session_relay.cli up $(ARGS)
 
 test: $(VENV)/developing  ## run all tests with coverage; a part of them: ARGS="tests/unit -k fold"
-	@$(RUN) -m pytest $(if $(strip $(ARGS)),$(ARGS),--numprocesses=3 --dist=loadfile --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=90)
+	@$(RUN) -m pytest $(if $(strip $(ARGS)),$(ARGS),--numprocesses=2 --dist=loadfile --cov --cov-report=term --cov-fail-under=90)
 
 lint: $(VENV)/developing  ## check style, format and types
 	@$(RUN) -m ruff check --quiet .

@@ -15,6 +15,8 @@ from config.migrations.apply import migrate
 from tests.eventually import eventually
 
 PARTITIONS = 3
+FOREVER = {"retention.ms": "-1"}
+"""Records of tests bear the times that suit them; every five minutes the broker removes what is too old."""
 QUIET = {"log_level": 0}
 """For clients of ours that live through an outage."""
 _PASSING = {"INVALID_REPLICATION_FACTOR", "REQUEST_TIMED_OUT", "_TIMED_OUT"}
@@ -25,8 +27,8 @@ def own_topic(admin: AdminClient) -> str:
     """A new topic, with its dead-letter topic `<topic>.dlq`."""
     name = f"test-{uuid.uuid4()}"
     wanted = [
-        NewTopic(name, PARTITIONS, 1, config={"max.message.bytes": str(4 * 1024 * 1024)}),
-        NewTopic(f"{name}.dlq", 1, 1, config={"max.message.bytes": str(5 * 1024 * 1024)}),
+        NewTopic(name, PARTITIONS, 1, config=FOREVER | {"max.message.bytes": str(4 * 1024 * 1024)}),
+        NewTopic(f"{name}.dlq", 1, 1, config=FOREVER | {"max.message.bytes": str(5 * 1024 * 1024)}),
     ]
     eventually(lambda: _are_made(admin, wanted), within_s=60, every_s=0.2)
     return name

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from session_relay.cli import app
 from tests.eventually import eventually
+from tests.own_places import FOREVER
 from tests.sink_rig import SinkRig
 
 
@@ -58,7 +59,7 @@ def children_of(process: int) -> list[int]:
 def new_topic(admin: AdminClient, partitions: int = 2) -> str:
     """A topic to replay to."""
     name = f"test-{uuid.uuid4()}"
-    for made in admin.create_topics([NewTopic(name, partitions, 1)]).values():
+    for made in admin.create_topics([NewTopic(name, partitions, 1, config=FOREVER)]).values():
         made.result(20)
     eventually(lambda: _is_led(admin, name))
     return name
