@@ -21,17 +21,6 @@ _QUIET: Final[dict[str, str | int | float | bool]] = {
     "allow.auto.create.topics": False,
 }
 
-_LATE_JIT: Final = [
-    f"-XX:Tier4{threshold}"  # ten times the JVM's own: a start costs 3 s of CPU instead of 4
-    for threshold in (
-        "InvocationThreshold=50000",
-        "MinInvocationThreshold=6000",
-        "CompileThreshold=150000",
-        "BackEdgeThreshold=400000",
-    )
-]
-"""What is hot for long is still compiled as well as it can be."""
-
 
 def new_cluster_id() -> str:
     """Draw a cluster id as Kafka spells it: 16 random bytes in URL-safe base64."""
@@ -68,7 +57,7 @@ class Cluster:
 
     def launch(self, node: int) -> Launch:
         """The broker itself."""
-        alone = ["-Xms256m", "-Xmx512m", *_LATE_JIT]
+        alone = ["-Xms256m", "-Xmx512m"]
         one_of_three = ["-Xms128m", "-Xmx256m", "-XX:TieredStopAtLevel=1"]  # starts sooner on few cores
         return self._java(node, alone if len(self.ports) == 1 else one_of_three, "kafka.Kafka")
 
