@@ -1,6 +1,5 @@
 """A member of a consumer group: librdkafka's client, and another in its place once it is stranded."""
 
-import json
 from collections.abc import Callable, Mapping
 from threading import Thread
 from typing import Any, Final
@@ -9,15 +8,13 @@ import structlog
 from confluent_kafka import Consumer as KafkaConsumer
 from confluent_kafka import TopicPartition
 
-from config import brokers
+from config.brokers import Watch
 
 log = structlog.get_logger()
 
 Rebalanced = Callable[[KafkaConsumer, list[TopicPartition]], None]
 """Called from `poll` with the partitions that come or go; it assigns or unassigns them."""
 _STATISTICS_MS: Final = 1_000
-_FORGOTTEN_TIMES: Final = 3
-"""Statistics in a row that tell of no broker: while librdkafka changes those it knows, one may."""
 
 
 class Member:
@@ -45,18 +42,20 @@ class Member:
         self._options, self._topic = options, topic
         self._on_assign, self._on_revoke, self._on_lost = on_assign, on_revoke, on_lost
         self._on_statistics = on_statistics
-        self._forgotten = self._joined = 0
+        self._watch = Watch(on_statistics)
         self.kafka = self._joining()
 
     @property
     def is_stranded(self) -> bool:
         """Whether its client knows nobody any more whom it could ask for its partitions."""
-        return self._forgotten >= _FORGOTTEN_TIMES
+        return self._watch.is_stranded
 
     def begin_anew(self) -> None:
         """Join as another member, with the brokers of the settings; what was assigned is gone."""
         log.warning("kafka_brokers_forgotten", topic=self._topic)
-        former, self._forgotten = self.kafka, 0
+        former = self.kafka
+        self._watch.end()
+        self._watch = Watch(self._on_statistics)
         self.kafka = self._joining()
         _closing(former)
 
@@ -72,22 +71,13 @@ class Member:
             log.warning("group_left_in_silence", because="Kafka did not answer in time")
 
     def _joining(self) -> KafkaConsumer:
-        self._joined += 1
-        number = self._joined
-
-        def hear(statistics: str) -> None:
-            # a former client may still tell of itself; known by its number, for one that refers to itself
-            # would only end when the collector of garbage comes by
-            if number == self._joined:
-                self._hear(json.loads(statistics))
-
         def unassign(former: KafkaConsumer, going: list[TopicPartition]) -> None:
             former.incremental_unassign(going)
 
         def ours(told: Rebalanced) -> Rebalanced:
             return lambda by, going: told(by, going) if by is self.kafka else unassign(by, going)
 
-        own = {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": hear}
+        own = {"statistics.interval.ms": _STATISTICS_MS, "stats_cb": self._watch}
         kafka = KafkaConsumer({**self._options, **own})
         kafka.subscribe(
             [self._topic],
@@ -96,10 +86,6 @@ class Member:
             on_lost=ours(self._on_lost),
         )
         return kafka
-
-    def _hear(self, statistics: Mapping[str, Any]) -> None:
-        self._forgotten = self._forgotten + 1 if brokers.forgotten(statistics) else 0
-        self._on_statistics(statistics)
 
 
 def _closing(kafka: KafkaConsumer) -> Thread:

@@ -143,9 +143,10 @@ class Publisher:
             TooLarge: Kafka takes no record of this size.
         """
         pending.on_trouble, key = self.on_trouble, None
+        produce = self._producers.current.produce
         try:
             for topic, key, value, headers in pending.records:
-                self._producers.current.produce(
+                produce(
                     topic,
                     value,
                     key,

@@ -4,20 +4,16 @@ One that heard of a partition without a leader may never send to it again, whate
 (librdkafka's issue 5430, open); one that was told of no broker may never ask any again (its issue 5301).
 """
 
-import json
 from collections.abc import Callable, Mapping
 from threading import Thread
-from typing import Any, Final
+from typing import Any
 
 import structlog
 from confluent_kafka import Producer
 
-from config import brokers
+from config.brokers import Watch
 
 log = structlog.get_logger()
-
-_FORGOTTEN_TIMES: Final = 3
-"""Statistics in a row that tell of no broker: while librdkafka changes those it knows, one may."""
 
 
 class Succession:
@@ -33,17 +29,26 @@ class Succession:
     ) -> None:
         self._options, self._on_statistics = options, on_statistics
         self._former: list[Producer] = []
-        self._forgotten = self._made_so_far = 0
+        self._watch = Watch(on_statistics)
         self.current = self._made()
 
     def renew(self) -> None:
         """Have another take over; what the former one holds may still arrive."""
         self._former.append(self.current)
-        self._forgotten, self.current = 0, self._made()
+        self._watch.end()
+        self._watch = Watch(self._on_statistics)
+        self.current = self._made()
 
     def poll(self) -> None:
-        """Hear reports and statistics."""
+        """Hear reports and statistics, and renew a producer that knows no broker and holds nothing.
+
+        One that holds records keeps its place: another would let a later record of a key overtake them.
+        They are late soon, and whoever waits for them sees to it.
+        """
         self.current.poll(0)
+        if self._watch.is_stranded and not len(self.current):
+            log.warning("kafka_brokers_forgotten")
+            self.renew()
         if self._former:
             self._poll_former()
 
@@ -61,23 +66,7 @@ class Succession:
         return left
 
     def _made(self) -> Producer:
-        self._made_so_far += 1
-        number = self._made_so_far
-
-        def hear(text: str) -> None:
-            # a former one may still tell of itself; known by its number, for one that refers to itself
-            # would only end when the collector of garbage comes by
-            if number == self._made_so_far:
-                self._hear(json.loads(text))
-
-        return Producer({**self._options, "stats_cb": hear})
-
-    def _hear(self, statistics: Mapping[str, Any]) -> None:
-        self._forgotten = self._forgotten + 1 if brokers.forgotten(statistics) else 0
-        if self._forgotten >= _FORGOTTEN_TIMES:
-            log.warning("kafka_brokers_forgotten")
-            self.renew()
-        self._on_statistics(statistics)
+        return Producer({**self._options, "stats_cb": self._watch})
 
     def _poll_former(self) -> None:
         done = [former for former in self._former if _is_done(former)]

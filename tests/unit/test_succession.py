@@ -1,40 +1,50 @@
-"""A producer that knows no broker any more is replaced; whoever loses them for a moment is not."""
+"""A producer that knows no broker any more is replaced, but never while it holds what could be overtaken."""
 
-from collections.abc import Mapping
-from typing import Any
-
-import pytest
+import json
 
 from producers.succession import Succession
+from tests.eventually import eventually
 
-NOBODY: Mapping[str, Any] = {"brokers": {"GroupCoordinator": {"source": "logical", "state": "INIT"}}}
-EMPTY: Mapping[str, Any] = {"brokers": {}}
-SETTINGS: Mapping[str, Any] = {"brokers": {"a:1/bootstrap": {"source": "configured", "state": "INIT"}}}
-LEARNED: Mapping[str, Any] = {"brokers": {"a:1/1": {"source": "learned", "state": "DOWN"}}}
+OPTIONS = {"bootstrap.servers": "127.0.0.1:9", "log_level": 0}
 
 
-@pytest.mark.parametrize(
-    ("told", "renewed"),
-    [
-        ([NOBODY] * 3, True),
-        ([EMPTY] * 3, True),
-        ([NOBODY, NOBODY, SETTINGS, NOBODY, NOBODY], False),
-        ([LEARNED] * 9, False),  # that it is down is no reason
-        ([SETTINGS] * 9, False),
-    ],
-)
-def test_three_times_in_a_row_is_enough(told: list[Mapping[str, Any]], renewed: bool) -> None:
-    heard: list[Mapping[str, Any]] = []
-    producers = Succession({"bootstrap.servers": "127.0.0.1:9", "log_level": 0}, heard.append)
+def strand(producers: Succession) -> None:
+    for _ in range(3):
+        producers._watch(json.dumps({"brokers": {}}))
+
+
+def polled(producers: Succession) -> Succession:
+    producers.poll()
+    return producers
+
+
+def test_one_that_holds_nothing_is_renewed_at_once() -> None:
+    producers = Succession(OPTIONS, lambda _: None)
     first = producers.current
-    for statistics in told:
-        producers._hear(statistics)
-    assert (producers.current is not first) == renewed
-    assert heard == told
+    producers.poll()
+    assert producers.current is first
+    strand(producers)
+    eventually(lambda: polled(producers).current is not first)
+    second = producers.current
+    producers.poll()
+    assert producers.current is second
+
+
+def test_one_that_holds_a_record_keeps_its_place_until_that_is_gone() -> None:
+    """Else the next record of its key would go to another producer, and be acknowledged before it."""
+    producers = Succession(OPTIONS, lambda _: None)
+    first = producers.current
+    first.produce("topic", b"value", b"key")
+    strand(producers)
+    for _ in range(10):
+        producers.poll()
+    assert producers.current is first
+    first.purge()
+    eventually(lambda: polled(producers).current is not first)
 
 
 def test_what_a_former_one_holds_is_counted_until_it_is_gone() -> None:
-    producers = Succession({"bootstrap.servers": "127.0.0.1:9", "log_level": 0}, lambda _: None)
+    producers = Succession(OPTIONS, lambda _: None)
     producers.current.produce("topic", b"value")
     producers.renew()
     producers.current.produce("topic", b"value")

@@ -77,7 +77,7 @@ class Member:
 
 def fetched(members: Sequence[Member]) -> list[int]:
     """How many records each has fetched, by what is told after some more polls."""
-    looks = [member.looks + 2 for member in members]  # the first may have been on its way
+    looks = [member.looks + 3 for member in members]
     eventually(lambda: all(one.polled().looks >= most for one, most in zip(members, looks, strict=True)), 30)
     return [member.fetched for member in members]
 
