@@ -62,7 +62,7 @@ def resolve(cache: Path, say: Callable[[str], None], release: Release | None = N
     if not jars.is_dir():
         cache.mkdir(parents=True, exist_ok=True)
         check_space(cache, NEEDED_BYTES)
-        with _one_at_a_time(cache / "lock"):
+        with one_at_a_time(cache):
             if not jars.is_dir():
                 _download(cache, jars, release, say)
     verify(jars, release.pins)
@@ -110,9 +110,9 @@ def _sha256(path: Path) -> str:
 
 
 @contextmanager
-def _one_at_a_time(path: Path) -> Iterator[None]:
-    """Two first starts with one cache: the second waits, then finds the jars."""
-    with path.open("w") as lock:
+def one_at_a_time(cache: Path) -> Iterator[None]:
+    """Two first starts with one cache: the second waits, then finds what the first has made."""
+    with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

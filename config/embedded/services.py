@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from config.embedded import jars
+from config.embedded import jars, quick_start
 from config.embedded.link import Link
 from config.embedded.owner import Request
 from config.embedded.processes import STOP_WITHIN_S, end
@@ -22,6 +22,7 @@ __all__ = [
     "Mode",
     "Status",
     "default_state_dir",
+    "prepare",
     "start_detached",
     "status",
     "stop",
@@ -126,6 +127,21 @@ def start_detached(state_dir: Path, brokers: int | None = None, say: Callable[[s
     return found
 
 
+def prepare(state_dir: Path, say: Callable[[str], None] = tell) -> Path:
+    """Fetch and make what any start needs, so that it needs no network and Kafka is ready sooner.
+
+    Returns:
+        The cache that holds it all.
+
+    Raises:
+        Unavailable: No network, or Kafka did not start.
+        RelayError: A jar differs from its pinned checksum, or the disk is full.
+    """
+    cache = _cache(_prepared(state_dir))
+    quick_start.prepare(jars.resolve(cache, say), say)
+    return cache
+
+
 def stop(state_dir: Path, say: Callable[[str], None] = tell) -> bool:
     """End the services of a state directory, whoever started them; False when none ran."""
     state = load(state_dir)
@@ -150,6 +166,10 @@ def _prepared(state_dir: Path) -> Path:
     if not os.access(state_dir, os.W_OK | os.X_OK):
         raise RelayError(f"The state directory {state_dir} can't be written by this user.")
     return state_dir
+
+
+def _cache(state_dir: Path) -> Path:
+    return Path(os.environ.get("SESSION_RELAY_CACHE") or state_dir / "cache").absolute()
 
 
 def _start(state_dir: Path, brokers: int | None, say: Callable[[str], None]) -> Link | None:
@@ -177,9 +197,8 @@ def _start(state_dir: Path, brokers: int | None, say: Callable[[str], None]) -> 
 def _launch(state_dir: Path, brokers: int, say: Callable[[str], None]) -> Link | None:
     if brokers not in {1, 3}:
         raise RelayError(f"Embedded Kafka has 1 broker or 3, not {brokers}.")
-    cache = Path(os.environ.get("SESSION_RELAY_CACHE") or state_dir / "cache").absolute()
     jars.check_space(state_dir, START_NEEDS_BYTES)
-    link = Link(state_dir, brokers, jars.resolve(cache, say), say)
+    link = Link(state_dir, brokers, jars.resolve(_cache(state_dir), say), say)
     try:
         if link.wait_ready():
             return link

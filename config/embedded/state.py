@@ -4,7 +4,7 @@ import fcntl
 import os
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import msgspec
@@ -80,7 +80,7 @@ def choose_ports(state: State, names: list[str], say: Callable[[str], None]) -> 
         remembered = state.ports.get(name)
         if remembered is not None and is_free(remembered):
             continue
-        state.ports[name] = _free_port(set(state.ports.values()))
+        state.ports[name] = free_port(state.ports.values())
         if remembered is not None:
             say(f"port {remembered} is taken by another program: {name} moves to {state.ports[name]}")
 
@@ -98,7 +98,12 @@ def is_free(port: int) -> bool:
     return True
 
 
-def _free_port(given: set[int]) -> int:
+def free_port(given: Collection[int] = ()) -> int:
+    """Draw a port of 127.0.0.1 that is not given away yet, below those that the kernel lends to clients.
+
+    Raises:
+        RelayError: There is none.
+    """
     for _ in range(1_000):
         port = _LOWEST_PORT + secrets.randbelow(_HIGHEST_PORT - _LOWEST_PORT)
         if port not in given and is_free(port):
