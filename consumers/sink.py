@@ -3,7 +3,7 @@
 import signal
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final
@@ -14,10 +14,11 @@ from psycopg_pool import ConnectionPool
 from config.brokers import trouble
 from config.clock import SystemClock
 from config.collector import calm_collector
-from config.errors import Unavailable
+from config.errors import SettingsError, Unavailable
 from config.health import Health
 from config.kafka import LEFT_TO_THE_BROKER, LOGGER, MUTE, client_options, tell_error
 from config.migrations.check import check_database
+from config.sections import KafkaSettings
 from config.settings import Settings
 from config.sidecar import Sidecar
 from config.tracing import spans_of
@@ -66,14 +67,14 @@ def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None
         member: Which of several sinks of one parent this is.
 
     Raises:
-        SettingsError: The sidecar's port is taken, or the database is not the one this version needs.
+        SettingsError: The sidecar's port is taken, or database or brokers are not as this version needs them.
         StoppedForSafety: A person must look first.
     """
     settings = _named(settings, member)
     clock = SystemClock()
     health = Health(clock)
     stop = _set_by_signals()
-    _check_database(settings)
+    _check_services(settings)
     with ExitStack() as stack:
         pool = pool_of(settings.db)
         pool.open()
@@ -132,12 +133,26 @@ def _sidecar(
     )
 
 
-def _check_database(settings: Settings) -> None:
-    """Refuse a database of another version; one that is away now is waited for by the loop."""
+def _check_services(settings: Settings) -> None:
+    """Refuse a database of another version, and brokers without the protocol; who is away is waited for."""
     try:
         check_database(database_url(settings.db))
     except Unavailable as error:
         log.warning("postgres_unreachable", problem=str(error))
+    _check_protocol(settings.kafka)
+
+
+def _check_protocol(kafka: KafkaSettings) -> None:
+    """Refuse a protocol that the brokers do not serve: the sink would wait for its partitions for ever."""
+    if kafka.group_protocol == "classic":  # every broker's
+        return
+    with suppress(KafkaUnavailable):  # away, or we may not ask: the loop waits, as for all else
+        served = Topics(client_options(kafka, **MUTE)).group_protocols(_END_S)
+        if served and kafka.group_protocol not in served:
+            raise SettingsError(
+                f"KAFKA__GROUP_PROTOCOL is {kafka.group_protocol}, "
+                f"but the brokers serve {', '.join(sorted(served))} only."
+            )
 
 
 def _named(settings: Settings, member: int | None) -> Settings:

@@ -6,19 +6,21 @@ from typing import Any, Final
 from uuid import UUID
 
 from confluent_kafka import TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec  # type: ignore[attr-defined]
 
 from consumers.fates import KafkaUnavailable, kafka_errors
 
 _EARLIEST: Final[OffsetSpec] = OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # no types there
 _LATEST: Final[OffsetSpec] = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # likewise
 
+_PROTOCOLS: Final = "group.coordinator.rebalance.protocols"
+
 
 class Topics:
     """Asks Kafka; safe in any thread.
 
     A client that got no answer is not asked again: it may know no broker any more, and of an
-    administrator's nobody hears that (see `config.brokers.forgotten`).
+    administrator's nobody hears that (see `config.brokers.Watch`).
 
     Every method raises `KafkaUnavailable` where Kafka does not tell in time.
 
@@ -43,6 +45,20 @@ class Topics:
     def ends(self, topic: str, partitions: Collection[int], timeout_s: float) -> Mapping[int, int]:
         """Each partition's next offset to be given out (the high watermark)."""
         return self._offsets(topic, partitions, _LATEST, timeout_s)
+
+    def group_protocols(self, timeout_s: float) -> frozenset[str]:
+        """The protocols of consumer groups that the brokers serve; none where they do not say which.
+
+        Source: KIP-848; from Kafka 3.7 on a broker's setting tells. Brokers that lack one are asked for it
+        again and again by librdkafka (2.15.1), without a word.
+        """
+        with self._asking() as admin:
+            broker = ConfigResource(
+                ConfigResource.Type.BROKER, str(min(admin.list_topics(timeout=timeout_s).brokers))
+            )
+            told = admin.describe_configs([broker], request_timeout=timeout_s)[broker].result(timeout_s)
+        setting = told.get(_PROTOCOLS)
+        return frozenset(setting.value.split(",")) if setting and setting.value else frozenset()
 
     def _offsets(
         self, topic: str, partitions: Collection[int], spec: OffsetSpec, timeout_s: float
