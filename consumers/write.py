@@ -52,6 +52,7 @@ class Write:
         with postgres_errors(), self._pool.connection() as connection:
             begun = perf_counter()
             with connection.transaction():
+                connection.execute(statements.SET_TIMEOUTS, self._timeouts)
                 tally = self._apply(connection, batch, positions)
                 applied = perf_counter()
             metrics.SINK_BATCH.labels(stage="commit").observe(perf_counter() - applied)
@@ -59,7 +60,10 @@ class Write:
         return tally
 
     def within(self, connection: Connection[Any], batch: Batch, positions: Mapping[int, Position]) -> Tally:
-        """Apply a batch in the transaction that the connection is in; raises what psycopg does."""
+        """Apply a batch in the transaction that the connection is in, under whatever time-outs that has.
+
+        It raises what psycopg does.
+        """
         return self._apply(connection, batch, positions)
 
     def _apply(self, connection: Connection[Any], batch: Batch, positions: Mapping[int, Position]) -> Tally:
@@ -69,7 +73,6 @@ class Write:
         for skipped in batch.skipped:
             tally[skipped.partition][Outcome.PARKED] += 1
         topic_ids = {partition: position.topic_id for partition, position in positions.items()}
-        connection.execute(statements.SET_TIMEOUTS, self._timeouts)
         once, several = _by_key(batch.reads, tally)
         states = read_states(connection, several)
         folded = _fold_all(several, states, tally)

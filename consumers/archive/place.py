@@ -4,6 +4,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import IO, Any, Final
@@ -16,6 +17,8 @@ from config.errors import RelayError, SettingsError, Unavailable
 
 UNFINISHED: Final = ".part"
 """How the name of a file ends that is still being written."""
+_OURS: Final = re.compile(rf"(manifest\.json|partition=\d+/day=[\d-]+/\d+\.avro){re.escape(UNFINISHED)}")
+"""Files of an archive that are still being written: others' may lie beside them."""
 _LOCK: Final = ".lock"
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _OF_BUCKETS: Final = frozenset({"aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google"})
@@ -107,9 +110,9 @@ class Place:
             os.close(lock)
 
     def sweep(self) -> None:
-        """Remove what a run that was killed had begun."""
+        """Remove what a run that was killed had begun; nobody else's files."""
         for name in self.sizes():
-            if name.endswith(UNFINISHED):
+            if _OURS.fullmatch(name):
                 with suppress(FileNotFoundError), file_errors(f"remove {self.told(name)}"):
                     self._files.rm_file(self._at(name))
 

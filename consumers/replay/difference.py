@@ -20,6 +20,8 @@ class Difference(NamedTuple):
     differing: int
     columns: Mapping[str, int]
     """How many rows differ in each column."""
+    turned_back: int
+    """Of those that differ, how many a swap would replace by a state that loses against theirs."""
     examples: Sequence[Mapping[str, Any]]
 
 
@@ -49,6 +51,7 @@ def difference(
     connection.execute(statements.FIND_DIFFERENCE.format(**names, **_of(columns)))
     kinds = dict(connection.execute(statements.COUNT_DIFFERENCE).fetchall())
     by_column = dict(connection.execute(statements.COUNT_DIFFERING_COLUMNS).fetchall())
+    turned_back = connection.execute(statements.COUNT_TURNED_BACK).fetchone()
     wanted = {"most": most, "show_values": show_values}
     rows = connection.execute(statements.SHOW_DIFFERENCE.format(**names), wanted).fetchall()
     connection.execute("DROP TABLE pg_temp.difference")
@@ -57,6 +60,7 @@ def difference(
         only_in_table=kinds.get("only_in_table", 0),
         differing=kinds.get("differing", 0),
         columns=by_column,
+        turned_back=int(turned_back[0]) if turned_back else 0,
         examples=[_example(*row) for row in rows],
     )
 

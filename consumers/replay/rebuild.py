@@ -22,7 +22,7 @@ from consumers.replay.held import Held, part_of
 from consumers.replay.notes import Replay, Replays
 from consumers.replay.order import Range, Ranges
 from consumers.replay.origin import Origin, Source
-from consumers.replay.shadow import Shadow, beyond, live_schema
+from consumers.replay.shadow import TIMEOUTS, Shadow, beyond, live_schema
 
 Phase = Callable[[str], None]
 """Told the name of each step before it begins."""
@@ -213,6 +213,7 @@ class Building:
             connection.isolation_level = IsolationLevel.REPEATABLE_READ
             try:
                 with connection.transaction():
+                    connection.execute(statements.SET_TIMEOUTS, TIMEOUTS)
                     positions = self.within(connection)
                     found = difference(
                         connection,
@@ -235,12 +236,25 @@ class Building:
         """Fold exactly up to the sinks' offsets as this transaction sees them.
 
         Raises:
-            StoppedForSafety: There is only an archive, and sinks have written what it can't have.
+            StoppedForSafety: There is only an archive, and sinks have written what it can't have; or they
+                have begun anew with a partition.
         """
-        if not self.rebuild.held.alive:
+        if self.rebuild.held.alive:
+            self._check_same_log(connection)
+        else:
             self._check_unmoved(connection)
         self._aim(connection)
         return self.folding.within(connection, self._reading)
+
+    def _check_same_log(self, connection: Connection[Any]) -> None:
+        held = self.rebuild.held
+        wanted = {"group": self.rebuild.group, "topic": held.topic, "topic_id": held.topic_id}
+        found = connection.execute(statements.FIND_BEGUN_ANEW.format(**self.names), wanted).fetchone()
+        if found is not None:
+            raise StoppedForSafety(
+                f"sinks have begun anew with partition {found[0]} since the rebuild began, as its topic was "
+                "recreated or its log cut: cancel the rebuild, and begin anew"
+            )
 
     def _check_unmoved(self, connection: Connection[Any]) -> None:
         wanted = {"group": self.rebuild.group, "topic": self.rebuild.held.topic}

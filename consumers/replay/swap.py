@@ -20,8 +20,9 @@ from consumers.replay.rebuild import CLOSE_AT, Building
 
 WITHIN_S: Final = 120.0
 """So long the locks are tried for."""
-_TIMEOUTS: Final = {"statement_ms": "60000", "lock_ms": "400", "idle_ms": "15000"}
-"""Shorter than the wait before Postgres looks for a deadlock (1 s): a sink never loses that race to us."""
+_TIMEOUTS: Final = {"statement_ms": "60000", "lock_ms": "400", "idle_ms": "5000"}
+"""For locks, shorter than the wait before Postgres looks for a deadlock (1 s): a sink never loses that race
+to us. A process that is frozen while it holds them, or waits for Kafka, loses them after the last."""
 
 
 _SEARCH: Final = "SELECT set_config('search_path', %(path)s, true)"

@@ -5,4 +5,4 @@ CREATE TABLE {shadow}.sessions (LIKE {live}.sessions INCLUDING ALL EXCLUDING IND
 CREATE TABLE {shadow}.consumer_offsets (LIKE {live}.consumer_offsets INCLUDING ALL);
 CREATE TABLE {shadow}.spans (partition integer, first bigint, behind bigint);
 CREATE TABLE {shadow}.offsets_before AS
-SELECT consumer_group, topic, partition, topic_id, next_offset FROM {live}.consumer_offsets
+SELECT consumer_group, topic, partition, topic_id, next_offset, written FROM {live}.consumer_offsets

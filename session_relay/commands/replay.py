@@ -34,6 +34,9 @@ Swap = Annotated[
 AllowFewer = Annotated[
     bool, typer.Option("--allow-fewer", help="With --swap: lose rows that the log does not have.")
 ]
+AllowOlder = Annotated[
+    bool, typer.Option("--allow-older", help="With --swap: turn rows back to older states of the log.")
+]
 ShowValues = Annotated[
     bool, typer.Option("--show-values", help="Tell their values too, which are about people.")
 ]
@@ -59,6 +62,7 @@ def command(  # noqa: PLR0913 - each is one option of the command
     renormalise: Renormalise = False,
     swap: Swap = False,
     allow_fewer: AllowFewer = False,
+    allow_older: AllowOlder = False,
     examples: Annotated[int, typer.Option(min=0, help="Differing rows of each kind to name.")] = 20,
     show_values: ShowValues = False,
     processes: Processes = 1,
@@ -92,12 +96,14 @@ def command(  # noqa: PLR0913 - each is one option of the command
         renormalise=renormalise,
         archive=archive,
     )
-    _check(order, rebuild=rebuild, only_rebuild=swap or allow_fewer or processes > 1 or part is not None)
+    of_swap = swap or allow_fewer or allow_older
+    _check(order, rebuild=rebuild, only_rebuild=of_swap or processes > 1 or part is not None)
     of_parts = [
         *(["--renormalise"] if renormalise else []),
         *(["--from-archive", archive] if archive else []),
     ]
-    wanted = Wanted(execute, as_json, rate, examples, show_values, swap, allow_fewer, processes, of_parts)
+    allowed = allow_fewer, allow_older
+    wanted = Wanted(execute, as_json, rate, examples, show_values, swap, *allowed, processes, of_parts)
     _run(order, wanted, None if part is None else Part.told(part))
 
 
@@ -109,7 +115,8 @@ def _check(order: Order, *, rebuild: bool, only_rebuild: bool) -> None:
         if any(told is not None for told in (order.first, order.last, order.user, order.source, order.type)):
             raise SettingsError("--rebuild folds all of the log: no --from, --to, --user, --source, --type")
     elif only_rebuild or order.renormalise:
-        raise SettingsError("--swap, --allow-fewer, --processes and --renormalise are for --rebuild")
+        names = "--swap, --allow-fewer, --allow-older, --processes and --renormalise"
+        raise SettingsError(f"{names} are for --rebuild")
 
 
 def _run(order: Order, wanted: Wanted, part: Part | None) -> None:

@@ -28,6 +28,7 @@ class Wanted(NamedTuple):
     show_values: bool
     swap: bool
     allow_fewer: bool
+    allow_older: bool
     processes: int = 1
     of_parts: Sequence[str] = ()
     """Options that each of several processes is told, too."""

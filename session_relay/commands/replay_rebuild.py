@@ -110,7 +110,7 @@ def _done(
         if not wanted.as_json:
             show(difference, building.beyond)
         if wanted.swap:
-            _check_fewer(difference, wanted)
+            _check_loss(difference, wanted)
             since = building.finish(phase)
             swap(building, replay, since, lambda _: None, phase)
     if not wanted.as_json:
@@ -136,7 +136,13 @@ def _retold(decoder: Decoder) -> Counter[str]:
     return Counter(renormalised=decoder.retold, kept=decoder.kept)
 
 
-def _check_fewer(difference: Difference, wanted: Wanted) -> None:
+def _check_loss(difference: Difference, wanted: Wanted) -> None:
+    """Refuse a swap that would lose rows, or states that win over those of the log, unless that is wanted."""
+    if difference.turned_back and not wanted.allow_older:
+        raise StoppedForSafety(
+            f"{difference.turned_back:,} rows of the live table have a later state than the log gives them: "
+            "look at them, then --allow-older if that is right"
+        )
     if difference.only_in_table and not wanted.allow_fewer:
         raise StoppedForSafety(
             f"{difference.only_in_table:,} rows of the live table are not in the log and would be gone: "
@@ -170,6 +176,8 @@ def show(difference: Difference, beyond: int) -> None:
     typer.echo(f"rows that differ: {difference.differing:,}")
     for name, count in difference.columns.items():
         typer.echo(f"  {name}: {count:,}")
+    if difference.turned_back:
+        typer.echo(f"rows that a swap would turn back: {difference.turned_back:,}")
     typer.echo(f"rows beyond the log, kept as they are: {beyond:,}")
     for one in difference.examples:
         columns = f" ({', '.join(one['columns'])})" if one["columns"] else ""

@@ -14,7 +14,7 @@ from tests.sink_rig import SinkRig
 
 pytestmark = pytest.mark.integration
 
-NOTHING = {"only_in_log": 0, "only_in_table": 0, "differing": 0, "columns": {}}
+NOTHING = {"only_in_log": 0, "only_in_table": 0, "differing": 0, "columns": {}, "turned_back": 0}
 ROWS = "SELECT session_id, event_id::text, applied_event_ids::text[] FROM {}.sessions"
 
 
