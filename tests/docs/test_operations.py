@@ -28,7 +28,7 @@ NAME = re.compile(r"[a-z]+(?:_[a-z]+)+")
 SETTING = re.compile(r"[A-Z]+__[A-Z_]+")
 SELECT = re.compile(r"psql \"\$DATABASE_URL\" -c '(SELECT [^']+)'")
 OF_READYZ = {"failures_in_a_row"}
-OF_POSTGRES = {"pg_stat_activity"}
+OF_POSTGRES = {"default_transaction_read_only", "pg_is_in_recovery", "pg_stat_activity"}
 
 
 def log_events() -> set[str]:
@@ -43,10 +43,9 @@ def of_tables() -> set[str]:
 
 
 def signs(text: str, kind: str) -> list[str]:
-    """The names behind `- log:`, `- metric:` or `- exit:`."""
-    return [
-        code for line in text.splitlines() if line.startswith(f"- {kind}:") for code in CODE.findall(line)
-    ]
+    """The names behind `- log:`, `- metric:` or `- exit:`, to the end of the item."""
+    items = text.replace("\n  ", " ").splitlines()
+    return [code for item in items if item.startswith(f"- {kind}:") for code in CODE.findall(item)]
 
 
 def test_every_page_is_in_the_index_and_every_link_leads_somewhere() -> None:
@@ -75,7 +74,7 @@ def test_log_events_metrics_and_exit_codes_are_those_of_the_code(name: str) -> N
     assert {code for code in signs(text, "log") if NAME.fullmatch(code)} <= events
     assert {code for code in signs(text, "metric") if NAME.fullmatch(code)} <= metrics
     assert {int(code) for code in signs(text, "exit")} <= set(ExitCode)
-    known = events | metrics | of_tables() | OF_READYZ
+    known = events | metrics | of_tables() | OF_READYZ | OF_POSTGRES
     assert {code for code in CODE.findall(text) if NAME.fullmatch(code)} - known == set()
 
 
