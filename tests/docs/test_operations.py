@@ -1,5 +1,6 @@
 """The pages for whoever is woken: all alike, all listed, and every name on them is one that the code has."""
 
+import ast
 import re
 
 import psycopg
@@ -8,7 +9,7 @@ import pytest
 from config.errors import ExitCode
 from config.settings_table import markdown as settings_table
 from tests.docs import log_lines
-from tests.docs.source_tree import ROOT
+from tests.docs.source_tree import ROOT, sources
 from tests.docs.tables import declared
 
 PAGES = ROOT / "docs" / "operations"
@@ -76,6 +77,19 @@ def test_log_events_metrics_and_exit_codes_are_those_of_the_code(name: str) -> N
     assert {int(code) for code in signs(text, "exit")} <= set(ExitCode)
     known = events | metrics | of_tables() | OF_READYZ | OF_POSTGRES
     assert {code for code in CODE.findall(text) if NAME.fullmatch(code)} - known == set()
+
+
+def test_every_page_is_followed_to_its_end_by_a_drill() -> None:
+    """A drill opens its page with `Runbook(...)`, and ends when no command and no sign of it is left."""
+    drills = [source for source in sources("tests") if source.name.startswith("tests/faults/runbooks/test_")]
+    pages = []
+    for drill in drills:
+        calls = [node for node in ast.walk(drill.tree) if isinstance(node, ast.Call)]
+        opened = [ast.literal_eval(call.args[0]) for call in calls if ast.unparse(call.func) == "Runbook"]
+        ended = [call for call in calls if ast.unparse(call.func).endswith(".assert_followed")]
+        assert len(opened) <= len(ended), drill.name
+        pages += opened
+    assert sorted(pages) == sorted(RUNBOOKS)
 
 
 def test_every_name_among_the_alerts_is_one_of_the_code() -> None:
