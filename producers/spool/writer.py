@@ -66,7 +66,7 @@ class SpoolWriter:
         self._aside: list[SetAside] = []
         self._acknowledged = self._forgotten = 0
         self._tidy = self._closing = self._released = False
-        self._full = False
+        self._full = self._failing = False
         self._tried_s = 0.0
         self._writing: tuple[float, list[Pending]] | None = None
         """Since when, and what, a commit is under way."""
@@ -216,6 +216,7 @@ class SpoolWriter:
         except (sqlite3.Error, OSError) as error:
             self._fail(error)
             return
+        self._failing = False
         self._dependency.succeeded()
         if self.events:
             self._on_rows()
@@ -241,8 +242,9 @@ class SpoolWriter:
         return opened
 
     def _fail(self, error: Exception) -> None:
-        if self._dependency.up or self._file is not None:
+        if not self._failing:  # an outage repeats it every second
             log.error("spool_failed", path=str(self.path), error=str(error))
+        self._failing = True
         self._dependency.failed(str(error))
         opened, self._file = self._file, None
         if opened is not None:

@@ -1,5 +1,6 @@
 """The pages for whoever is woken: all alike, all listed, and every name on them is one that the code has."""
 
+import ast
 import re
 
 import psycopg
@@ -8,7 +9,7 @@ import pytest
 from config.errors import ExitCode
 from config.settings_table import markdown as settings_table
 from tests.docs import log_lines
-from tests.docs.source_tree import ROOT
+from tests.docs.source_tree import ROOT, sources
 from tests.docs.tables import declared
 
 PAGES = ROOT / "docs" / "operations"
@@ -28,7 +29,7 @@ NAME = re.compile(r"[a-z]+(?:_[a-z]+)+")
 SETTING = re.compile(r"[A-Z]+__[A-Z_]+")
 SELECT = re.compile(r"psql \"\$DATABASE_URL\" -c '(SELECT [^']+)'")
 OF_READYZ = {"failures_in_a_row"}
-OF_POSTGRES = {"pg_stat_activity"}
+OF_POSTGRES = {"default_transaction_read_only", "pg_is_in_recovery", "pg_stat_activity"}
 
 
 def log_events() -> set[str]:
@@ -43,10 +44,9 @@ def of_tables() -> set[str]:
 
 
 def signs(text: str, kind: str) -> list[str]:
-    """The names behind `- log:`, `- metric:` or `- exit:`."""
-    return [
-        code for line in text.splitlines() if line.startswith(f"- {kind}:") for code in CODE.findall(line)
-    ]
+    """The names behind `- log:`, `- metric:` or `- exit:`, to the end of the item."""
+    items = text.replace("\n  ", " ").splitlines()
+    return [code for item in items if item.startswith(f"- {kind}:") for code in CODE.findall(item)]
 
 
 def test_every_page_is_in_the_index_and_every_link_leads_somewhere() -> None:
@@ -75,8 +75,21 @@ def test_log_events_metrics_and_exit_codes_are_those_of_the_code(name: str) -> N
     assert {code for code in signs(text, "log") if NAME.fullmatch(code)} <= events
     assert {code for code in signs(text, "metric") if NAME.fullmatch(code)} <= metrics
     assert {int(code) for code in signs(text, "exit")} <= set(ExitCode)
-    known = events | metrics | of_tables() | OF_READYZ
+    known = events | metrics | of_tables() | OF_READYZ | OF_POSTGRES
     assert {code for code in CODE.findall(text) if NAME.fullmatch(code)} - known == set()
+
+
+def test_every_page_is_followed_to_its_end_by_a_drill() -> None:
+    """A drill opens its page with `Runbook(...)`, and ends when no command and no sign of it is left."""
+    drills = [source for source in sources("tests") if source.name.startswith("tests/faults/runbooks/test_")]
+    pages = []
+    for drill in drills:
+        calls = [node for node in ast.walk(drill.tree) if isinstance(node, ast.Call)]
+        opened = [ast.literal_eval(call.args[0]) for call in calls if ast.unparse(call.func) == "Runbook"]
+        ended = [call for call in calls if ast.unparse(call.func).endswith(".assert_followed")]
+        assert len(opened) <= len(ended), drill.name
+        pages += opened
+    assert sorted(pages) == sorted(RUNBOOKS)
 
 
 def test_every_name_among_the_alerts_is_one_of_the_code() -> None:

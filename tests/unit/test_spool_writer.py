@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from structlog.testing import capture_logs
+
 from config.clock import SystemClock
 from config.health import Dependency
 from producers.delivery import NotAcknowledged, Refusal, Whereabouts
@@ -129,15 +131,18 @@ def test_a_file_that_can_not_be_opened_refuses_until_it_can(tmp_path: Path) -> N
     (tmp_path / "relay-0.db").write_bytes(b"no database" * 1_000)
 
     async def scenario(spool: Spool) -> None:
-        refusal = await spool.append()
-        assert isinstance(refusal, NotAcknowledged)
-        assert refusal.reason == "spool_unavailable"
+        for _ in range(2):
+            refusal = await spool.append()
+            assert isinstance(refusal, NotAcknowledged)
+            assert refusal.reason == "spool_unavailable"
         assert not spool.dependency.up
         (tmp_path / "relay-0.db").unlink()
         await until(lambda: spool.dependency.up)
         assert await spool.append() == "spooled"
 
-    run(tmp_path, scenario)
+    with capture_logs() as lines:
+        run(tmp_path, scenario)
+    assert [line["event"] for line in lines] == ["spool_failed"]  # once, though it was never well before
 
 
 def test_a_disk_that_hangs_refuses_what_waits_and_may_still_write_it(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 import os
 import signal
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,29 +12,24 @@ from config.embedded.services import EmbeddedServices
 from tests.deliveries import as_body, generic_session
 from tests.eventually import eventually
 from tests.relay_process import RelayProcess, records
+from tests.small_disk import NEEDS_ROOT, fill, small_disk
 from tests.spool_load import Senders, check_promise
 
-pytestmark = [
-    pytest.mark.faults,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a disk that is small enough to fill"),
-]
+pytestmark = [pytest.mark.faults, NEEDS_ROOT]
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    place = tmp_path / "disk"
-    place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(place)], check=True)
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk") as place:
+        yield place
 
 
 def test_a_spool_that_fills_its_disk_refuses_and_recovers(
-    services: EmbeddedServices, topic: str, tmp_path: Path, small_disk: Path
+    services: EmbeddedServices, topic: str, tmp_path: Path, disk: Path
 ) -> None:
     kafka, broker = services.addresses.kafka_bootstrap_servers, services.pids["kafka-1"]
     senders = Senders()
-    settings = {"RELAY__SPOOL_DIR": str(small_disk / "spool"), "RELAY__SPOOL_AFTER_S": "0.2"}
+    settings = {"RELAY__SPOOL_DIR": str(disk / "spool"), "RELAY__SPOOL_AFTER_S": "0.2"}
     with RelayProcess.running(tmp_path, kafka, topic, **settings) as relay:
         os.kill(broker, signal.SIGSTOP)
         try:
@@ -44,7 +38,7 @@ def test_a_spool_that_fills_its_disk_refuses_and_recovers(
             refused = relay.post("/webhooks/plain", as_body(generic_session()))
             assert (refused.status_code, "retry-after" in refused.headers) == (503, True)
             eventually(lambda: not relay.is_ready())  # between two attempts at the file
-            with sqlite3.connect(small_disk / "spool" / "relay-0.db") as file:
+            with sqlite3.connect(disk / "spool" / "relay-0.db") as file:
                 held = file.execute("SELECT count(*) FROM events").fetchone()[0]
                 assert file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             file.close()
@@ -70,14 +64,11 @@ def test_a_spool_that_fills_its_disk_refuses_and_recovers(
 
 
 def test_a_disk_that_others_filled_is_used_once_there_is_room(
-    services: EmbeddedServices, topic: str, tmp_path: Path, small_disk: Path
+    services: EmbeddedServices, topic: str, tmp_path: Path, disk: Path
 ) -> None:
     kafka, broker = services.addresses.kafka_bootstrap_servers, services.pids["kafka-1"]
-    settings = {"RELAY__SPOOL_DIR": str(small_disk / "spool"), "RELAY__SPOOL_AFTER_S": "0.2"}
-    filler = small_disk / "filler"
-    room = os.statvfs(small_disk)
-    with filler.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, room.f_bavail * room.f_frsize)
+    settings = {"RELAY__SPOOL_DIR": str(disk / "spool"), "RELAY__SPOOL_AFTER_S": "0.2"}
+    filler = fill(disk)
     body = as_body(generic_session())
     with RelayProcess.running(tmp_path, kafka, topic, **settings) as relay:
         assert relay.post("/webhooks/plain", body).status_code == 200  # Kafka is enough to start and to work
