@@ -79,8 +79,9 @@ def _control(tree: Path, chosen: Sequence[Defect]) -> str:
         broken(defect, tree)
     shared = sorted({test for one in chosen if not one.stops for test in one.tests})
     own = sorted({test for one in chosen if one.stops for test in one.tests})
+    chaotic = sorted({one.chaos for one in chosen if one.chaos})
     runs = [_pytest(shared), _pytest(own)]
-    runs += [[sys.executable, "-m", "tests.chaos", *chaos.split()] for chaos in {one.chaos for one in chosen}]
+    runs += [[sys.executable, "-m", "tests.chaos", *chaos.split()] for chaos in chaotic]
     for run in runs:
         if run and (found := _run(tree, run, lent=run != runs[1])) != "passed":
             return f"{' '.join(run[2:])}: {found}"
