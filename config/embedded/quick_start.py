@@ -57,7 +57,7 @@ def _train(home: Path, jars: Path) -> Path:
         if identity:
             end([identity], _WRITTEN_WITHIN_S)
         child.process.wait()
-    if not made.exists():
+    if child.process.returncode < 0 or not made.exists():  # killed: what it wrote may be half a file
         raise child.failure()
     return made
 
