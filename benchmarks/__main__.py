@@ -36,7 +36,6 @@ class Part(StrEnum):
     REBUILD = "rebuild"
     CONDITIONS = "conditions"
     OBSERVATION = "observation"
-    """Only where it is asked for."""
 
 
 @app.command(
@@ -70,14 +69,12 @@ def command(  # noqa: PLR0913 - each is one option of the command
     relay with Kafka frozen, and how fast it drains afterwards. The conditions are the sink with two
     processes, updates, repeats, other batches, a large table, and how long an event takes to its COMMIT.
     A rebuild is compared with the sink on the same topic, a replay to a topic with a bare loop of consume
-    and produce. What is compared takes turns. --only observation is the CPU that sink and relay use with
-    their sidecars, scraped, and without.
+    and produce. What is compared takes turns. Observation is the CPU that sink and relay use with their
+    sidecars, scraped, and without.
     Services, data and processes are the benchmark's own and are gone at the end. Keep the machine idle:
     everything shares it.
     """
-    if rounds is None:
-        rounds = observation_rounds.ROUNDS if only is Part.OBSERVATION else 3
-    if rounds % 2 == 0:
+    if rounds is not None and rounds % 2 == 0:
         raise SettingsError("--rounds must be odd, so that the median is one of them")
     if only not in {Part.SINK, Part.REBUILD, Part.CONDITIONS}:
         wrk.program()  # told before anything is started
@@ -96,7 +93,10 @@ def command(  # noqa: PLR0913 - each is one option of the command
     raise typer.Exit(int(ExitCode.FAILED if check and lacking else ExitCode.DONE))
 
 
-def _measured(rounds: int, only: Part | None, counts: tuple[int, int], console: Console) -> dict[str, Any]:
+def _measured(
+    asked_rounds: int | None, only: Part | None, counts: tuple[int, int], console: Console
+) -> dict[str, Any]:
+    rounds, pairs = asked_rounds or 3, asked_rounds or observation_rounds.ROUNDS
     load_before = os.getloadavg()[0]
     invalid: list[str] = []
     told: dict[str, Any] = {}
@@ -121,8 +121,8 @@ def _measured(rounds: int, only: Part | None, counts: tuple[int, int], console: 
             )
         if only in {None, Part.REBUILD}:
             told |= measure_rebuild(stand, console, rounds=rounds, count=counts[0])
-        if only is Part.OBSERVATION:
-            told |= measure_observation(stand, console, rounds=rounds, count=counts[0])
+        if only in {None, Part.OBSERVATION}:
+            told |= measure_observation(stand, console, rounds=pairs, count=counts[0])
         around = results.around(stand.versions, rounds, load_before)
     return told | {"valid": not invalid, "invalid": invalid} | around
 
