@@ -23,6 +23,7 @@ from benchmarks.rounds import Figures, Steps, take_turns
 from benchmarks.shapes import NARROW
 from benchmarks.sink import run_sink
 from benchmarks.stand import Place, Stand
+from config.collector import calm_collector
 from config.errors import RelayError
 from config.kafka import client_options
 from consumers.replay.copying import Copying
@@ -168,6 +169,7 @@ def measure_rebuild(stand: Stand, console: Console, *, rounds: int, count: int) 
     limit.prepare(place.database_url)
     run_sink(stand, live, count, _GROUP)  # it warms the broker up, too
     ground = Ground(stand=stand, place=place, live=live, count=count)
+    calm_collector()  # as the command does; the bare loop, in this process too, has the same
     steps: Steps = {
         "sink, again": ground.sink,
         "rebuild": ground.rebuild,

@@ -84,7 +84,8 @@ class Copying:
         begun_s = noted_s = time.monotonic()
         done = 0
         while records := reading.read(most):
-            self._send([message for *_, message in records if self._whole or self._wanted(message)])
+            messages = [record[3] for record in records]
+            self._send(messages if self._whole else [one for one in messages if self._wanted(one)])
             self._producer.poll(0)
             self._check()
             done += len(records)
@@ -101,11 +102,11 @@ class Copying:
         produce, target = self._producer.produce, self._target
         for message in messages:
             kind, timestamp_ms = message.timestamp()
-            told = message.value(), message.key()
+            value, key = message.value(), message.key()
             headers: Any = headers_of(message)  # a list is invariant
             while True:
                 try:
-                    produce(target, *told, headers=headers, timestamp=timestamp_ms if kind else 0)
+                    produce(target, value, key, headers=headers, timestamp=timestamp_ms if kind else 0)
                     break
                 except BufferError:  # full: librdkafka sends while we wait
                     self._producer.poll(0.1)
