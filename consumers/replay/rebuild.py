@@ -157,6 +157,12 @@ class Building:
         self._reading.__exit__()
         self._reading = self._anew()
 
+    def committed(self) -> Mapping[int, int]:
+        """By partition, the next offset of what is committed in the shadow, whichever process has done it."""
+        with postgres_errors():
+            rows = _offsets(self.connection, self.shadow.schema, self.rebuild.held, self.rebuild.group)
+        return {number: next_offset for number, _, next_offset in rows}
+
     def remaining(self, connection: Connection[Any] | None = None) -> int:
         """How many offsets the shadow is behind the sinks, as that connection sees them, or the archive."""
         self._aim(connection or self.connection)
