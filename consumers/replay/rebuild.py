@@ -96,8 +96,9 @@ class Rebuild:
         beyond = replay.figures.get("beyond_the_log")
         if not shadow.exists(self._connection):
             replays.note(replay, phase="seeding")
-            beyond = shadow.create(self._connection, self.live, self.held, self.group)
-            replays.note(replay, phase="folding", figures={"beyond_the_log": beyond})
+            with postgres_errors(), self._connection.transaction():  # the count can't be made again later
+                beyond = shadow.create(self._connection, self.live, self.held, self.group)
+                replays.note(replay, phase="folding", figures={"beyond_the_log": beyond})
         elif self.held.kept:  # without an archive, the first offsets tell it
             shadow.check(self._connection, self.live, self.held, self.group)
         with self._building(shadow, self.held) as building:
