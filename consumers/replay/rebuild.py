@@ -206,8 +206,7 @@ class Building:
         phase("indexing")
         with postgres_errors():
             row = self.connection.execute("SELECT now()").fetchone()
-            keep = statements.KEEP_CREATED.format(**self.names)
-            self.connection.execute(keep, {"since": None})
+            self.shadow.keep_created(self.connection, self.rebuild.live, None)
             self.shadow.add_indexes(self.connection, self.rebuild.live)
             self.connection.execute(statements.VACUUM_SHADOW.format(**self.names))
         return row[0] if row else None
