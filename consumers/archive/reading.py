@@ -15,6 +15,8 @@ from consumers.replay.order import Range, Ranges
 from consumers.replay.reading import Reading
 
 _MOST_TOLD: Final = 5
+_BYTES_AT_ONCE: Final = 32 * 2**20
+"""Of values: a read ends with the record that reaches it."""
 _Opened = tuple[Piece, AbstractContextManager[Iterator[Archived]], Iterator[Archived]]
 
 
@@ -89,7 +91,7 @@ class ArchiveReading:
             self.ends[number] = max(end, self.ends.get(number, end))
 
     def read(self, most: int) -> list[Record]:
-        """The next records, each partition's in order; empty only when all is done.
+        """The next records, each partition's in order, and about 32 MB; empty only when all is done.
 
         Raises:
             StoppedForSafety: A file is damaged, or the log behind the archive is gone.
@@ -102,14 +104,16 @@ class ArchiveReading:
             piece, _, records = current
             number = piece.partition
             taken: list[Record] = []
+            taken_bytes = 0
             for record in records:
                 if record.offset() >= self.ends[number]:
                     break
                 if record.offset() >= self.next[number]:
                     message = cast("Any", record)  # it answers whatever is asked of a Message
                     taken.append((number, self.next[number], record.offset(), message))
+                    taken_bytes += len(record.value() or b"")
                     self.next[number] = record.offset() + 1
-                if len(taken) == most:
+                if len(taken) == most or taken_bytes >= _BYTES_AT_ONCE:
                     return taken
             self.next[number] = max(self.next[number], min(piece.end, self.ends[number]))
             self._close()

@@ -111,6 +111,27 @@ class Replays:
                 raise Cancelled(f"replay {replay.id} has ended in the meantime")
 
     @contextmanager
+    def only_one(self, order: Order) -> Iterator[None]:
+        """Be the only process that is at this very order, from before it looks for an unfinished replay.
+
+        What is read of that stays true, and two equal commands never begin one each. The lock ends with
+        the connection, however that ends.
+
+        Raises:
+            RelayError: Another process is.
+        """
+        of = {"class": LOCK_CLASS, "asked": json.dumps(order.asked())}
+        row = self._one(statements.LOCK_ASKED, of)
+        if row is None or not row["locked"]:
+            earlier = self.unfinished(order)
+            which = "the same replay" if earlier is None else f"replay {earlier.id}"
+            raise RelayError(f"another process is at {which}: let it end, or cancel it")
+        try:
+            yield
+        finally:
+            self._unlock(statements.UNLOCK_ASKED, of)
+
+    @contextmanager
     def alone(self, number: int) -> Iterator[None]:
         """Be the only process that is at it; the lock ends with the connection, however that ends.
 
@@ -124,8 +145,7 @@ class Replays:
         try:
             yield
         finally:
-            if not self._connection.closed and not self._connection.broken:
-                self._connection.execute(statements.UNLOCK_REPLAY, of)
+            self._unlock(statements.UNLOCK_REPLAY, of)
 
     def page(self, limit: int) -> Sequence[dict[str, Any]]:
         """The newest ones first."""
@@ -153,6 +173,10 @@ class Replays:
         }
         with postgres_errors():
             return dict(self._connection.execute(statements.COUNT_PARKED, wanted).fetchall())
+
+    def _unlock(self, statement: Any, of: Mapping[str, Any]) -> None:
+        if not self._connection.closed and not self._connection.broken:
+            self._connection.execute(statement, of)
 
     def _one(self, statement: Any, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
         with postgres_errors(), self._connection.cursor(row_factory=dict_row) as cursor:

@@ -11,7 +11,7 @@ from typing import Any, Final, Self
 from psycopg import Connection, IsolationLevel, sql
 from psycopg_pool import ConnectionPool
 
-from config.errors import RelayError, StoppedForSafety
+from config.errors import Poison, RelayError, StoppedForSafety
 from config.settings import Settings
 from consumers import statements
 from consumers.decoding import Decoder
@@ -96,8 +96,9 @@ class Rebuild:
         beyond = replay.figures.get("beyond_the_log")
         if not shadow.exists(self._connection):
             replays.note(replay, phase="seeding")
-            beyond = shadow.create(self._connection, self.live, self.held, self.group)
-            replays.note(replay, phase="folding", figures={"beyond_the_log": beyond})
+            with postgres_errors(), self._connection.transaction():  # the count can't be made again later
+                beyond = shadow.create(self._connection, self.live, self.held, self.group)
+                replays.note(replay, phase="folding", figures={"beyond_the_log": beyond})
         elif self.held.kept:  # without an archive, the first offsets tell it
             shadow.check(self._connection, self.live, self.held, self.group)
         with self._building(shadow, self.held) as building:
@@ -157,6 +158,12 @@ class Building:
         self._reading.__exit__()
         self._reading = self._anew()
 
+    def committed(self) -> Mapping[int, int]:
+        """By partition, the next offset of what is committed in the shadow, whichever process has done it."""
+        with postgres_errors():
+            rows = _offsets(self.connection, self.shadow.schema, self.rebuild.held, self.rebuild.group)
+        return {number: next_offset for number, _, next_offset in rows}
+
     def remaining(self, connection: Connection[Any] | None = None) -> int:
         """How many offsets the shadow is behind the sinks, as that connection sees them, or the archive."""
         self._aim(connection or self.connection)
@@ -199,14 +206,20 @@ class Building:
         phase("indexing")
         with postgres_errors():
             row = self.connection.execute("SELECT now()").fetchone()
-            keep = statements.KEEP_CREATED.format(**self.names)
-            self.connection.execute(keep, {"since": None})
+            self.shadow.keep_created(self.connection, self.rebuild.live, None)
             self.shadow.add_indexes(self.connection, self.rebuild.live)
             self.connection.execute(statements.VACUUM_SHADOW.format(**self.names))
         return row[0] if row else None
 
     def compare(self, *, most: int, show_values: bool) -> Difference:
         """Compare both tables at the same offsets: those that the sinks have in one snapshot."""
+        while True:
+            try:
+                return self._compared(most=most, show_values=show_values)
+            except Poison:  # a record that Postgres rejects: folding outside the transaction sets it aside
+                self.catch_up(lambda _: None)
+
+    def _compared(self, *, most: int, show_values: bool) -> Difference:
         held = self.rebuild.held
         whole = not self.beyond and held.whole
         with postgres_errors(), self.pool.connection() as connection:

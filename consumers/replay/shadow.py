@@ -52,7 +52,8 @@ class Shadow:
         """Make it in one transaction, with the live rows that the log can't give; returns how many.
 
         What comes of the log's first offset is noted before the live rows are read: whatever retention
-        takes later is found missing.
+        takes later is found missing. They stay as they are; the live table's triggers before rows are made
+        after them, so that what is folded is refused or altered as it was for the sinks.
         """
         wanted = {
             **beyond(held),
@@ -69,7 +70,11 @@ class Shadow:
                 connection.execute(add.format(*names))
             connection.execute(statements.INSERT_SPANS.format(**self.names(live)), wanted)
             connection.execute(statements.SEED_OFFSETS.format(**self.names(live)), wanted)
-            return connection.execute(statements.SEED_SHADOW.format(**self.names(live)), wanted).rowcount
+            seeds = connection.execute(statements.SEED_SHADOW.format(**self.names(live)), wanted).rowcount
+            triggers = connection.execute(statements.READ_ROW_TRIGGERS, {"schema": live}).fetchall()
+            for (definition,) in triggers:
+                self._execute(connection, definition)
+        return seeds
 
     def check(self, connection: Connection[Any], live: str, held: Held, group: str) -> None:
         """Refuse to go on if something can't be read any more that could when it was made.
@@ -93,9 +98,30 @@ class Shadow:
             found = connection.execute(statements.READ_INDEXES, {"schema": live}).fetchall()
             for name, definition in found:
                 if not _is_there(connection, f"{self.schema}.{name}"):
-                    with connection.transaction():
-                        connection.execute(_SEARCH_PATH, {"path": f'"{self.schema}"'})
-                        connection.execute(sql.SQL(definition))
+                    self._execute(connection, definition)
+
+    def _execute(self, connection: Connection[Any], definition: Any) -> None:
+        """Do what was read of the live table to this one: no schema is told for it."""
+        with connection.transaction():
+            row = connection.execute("SELECT current_setting('search_path')").fetchone()
+            former = row[0] if row else ""
+            connection.execute(_SEARCH_PATH, {"path": f'"{self.schema}", {former}'})
+            connection.execute(sql.SQL(definition))
+            connection.execute(_SEARCH_PATH, {"path": former})  # there may be a transaction around this one
+
+    def keep_created(self, connection: Connection[Any], live: str, since: Any) -> None:
+        """Give rows the time at which the live ones came, past all triggers.
+
+        Args:
+            connection: Whose transaction it is part of, if there is one.
+            live: The live table's schema.
+            since: When that was done last; None to look at all.
+        """
+        table = sql.SQL("ALTER TABLE {}.sessions").format(sql.Identifier(self.schema))
+        with connection.transaction():
+            connection.execute(table + sql.SQL(" DISABLE TRIGGER USER"))
+            connection.execute(statements.KEEP_CREATED.format(**self.names(live)), {"since": since})
+            connection.execute(table + sql.SQL(" ENABLE TRIGGER USER"))
 
     def drop(self, connection: Connection[Any]) -> None:
         """Remove it with all that is in it."""
@@ -128,9 +154,7 @@ class Shadow:
         )
 
 
-_SEARCH_PATH: Final = (
-    "SELECT set_config('search_path', %(path)s || ', ' || current_setting('search_path'), true)"
-)
+_SEARCH_PATH: Final = "SELECT set_config('search_path', %(path)s, true)"
 
 
 def beyond(held: Held) -> dict[str, Any]:

@@ -108,7 +108,7 @@ def _swapped(building: Building, replay: Replay, since: Any) -> bool:
                 if building.remaining(connection) >= CLOSE_AT:
                     return False
                 building.within(connection)
-                connection.execute(statements.KEEP_CREATED.format(**building.names), {"since": since})
+                building.shadow.keep_created(connection, live, since)
                 wanted = {"id": replay.id, "phase": "swapped", "state": "done"}
                 wanted |= {"next_offsets": None, "figures": None}
                 if not connection.execute(statements.NOTE_REPLAY, wanted).rowcount:
@@ -128,9 +128,9 @@ def _replace(
     triggers: Sequence[Any],
 ) -> None:
     of = {"schema": building.rebuild.live, "shadow": building.shadow.schema}
-    carried = [text for (text,) in connection.execute(statements.READ_CARRIED, of)]
-    for text in carried:
-        connection.execute(sql.SQL(text))
+    for statement in (statements.READ_SHADOW_TRIGGERS, statements.READ_CARRIED):
+        for (text,) in connection.execute(statement, of).fetchall():
+            connection.execute(sql.SQL(text))
     connection.execute(statements.REPLACE_TABLE.format(**building.names))
     connection.execute(_SEARCH, {"path": ""})
     for options, name, definition in views:

@@ -11,6 +11,7 @@ from config.migrations.check import connect, require_current
 from config.migrations.files import migrations
 from config.settings import Settings, load
 from consumers.pool import database_url
+from consumers.replay.notes import Replays
 from consumers.replay.order import Order
 from consumers.replay.origin import LogOrigin, Origin
 from schemas.by_settings import foreign_schemas
@@ -126,6 +127,8 @@ def _run(order: Order, wanted: Wanted, part: Part | None) -> None:
     with connect(database_url(settings.db)) as connection, ExitStack() as stack:
         require_current(connection, migrations())
         foreign = foreign_schemas(settings.schema_registry, stack)
+        if wanted.execute and part is None:
+            stack.enter_context(Replays(connection).only_one(order))
         origin = _origin(settings, order)
         if part is not None:
             logs.configure(settings.app, "replay")  # to standard error: the other is for its parent

@@ -19,6 +19,7 @@ from consumers.replay.folding import Told
 from consumers.replay.notes import Cancelled, Replay, Replays
 from consumers.replay.order import Order
 from consumers.replay.origin import Origin
+from consumers.replay.progress import Progress
 from consumers.replay.rebuild import Building, Rebuild
 from consumers.replay.renormalising import RenormalisingDecoder
 from consumers.replay.shadow import Shadow
@@ -99,8 +100,9 @@ def _done(
 
         with progress_bar(console, told["records"], f"rebuild {replay.id}") as bar:
             phase("folding")
-            retold = _folded_in_parts(building, replay, wanted, bar)
-            building.catch_up(bar, wanted.rate)
+            progress = Progress(building, replays, replay, bar)
+            retold = _folded_in_parts(building, replay, wanted, progress)
+            building.catch_up(progress, wanted.rate)
         phase("comparing")
         difference = building.compare(most=wanted.examples, show_values=wanted.show_values)
         retold.update(_retold(rebuilding.decoder))

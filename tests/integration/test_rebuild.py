@@ -112,6 +112,27 @@ def test_rows_that_are_older_than_the_log_stay(rig: SinkRig, admin: AdminClient)
     assert rows(rig, "rebuild_1") == rows(rig, "public")
 
 
+def test_the_count_of_older_rows_is_noted_with_them(rig: SinkRig, admin: AdminClient) -> None:
+    """Method: the run ends when the count is to be noted, as if it were killed there."""
+    rig.publish([made(session=f"s-{n}") for n in range(30)])
+    sink = rig.start()
+    rig.wait_until_done(30)
+    sink.terminate()
+    assert sink.wait(30) == 0
+    held = ends(admin, rig.topic)
+    for one in admin.delete_records([TopicPartition(rig.topic, n, e) for n, e in held.items()]).values():
+        one.result(20)
+    rig.query(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;"
+        "CREATE TRIGGER refused BEFORE UPDATE ON replays FOR EACH ROW"
+        " WHEN (NEW.figures ? 'beyond_the_log') EXECUTE FUNCTION refuse()"
+    )
+    assert run(rig, "replay", "--rebuild", "--execute").exception is not None
+    rig.query("DROP TRIGGER refused ON replays")
+    done = told(rig, "replay", "--rebuild", "--execute")
+    assert (done["replay"], done["beyond_the_log"], done["difference"]) == (1, 30, NOTHING)
+
+
 def test_what_retention_takes_between_two_runs_is_told(rig: SinkRig, admin: AdminClient) -> None:
     stored(rig, 300)
     told(rig, "replay", "--rebuild", "--execute")

@@ -24,7 +24,7 @@ _LAST: Final = (
 )
 _CREATED: Final = "SELECT session_id, created_at FROM sessions"
 _SHADOWS: Final = "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'rebuild%'"
-_BUSY: Final = "another process is at replay"
+_BUSY: Final = "another process is at "
 
 
 def kill_rebuild(rig: SinkRig, directory: Path, chance: random.Random, processes: int) -> Counter[str]:
