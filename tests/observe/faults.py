@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -23,6 +24,9 @@ _BIG_BYTES: Final = 400_000
 """Of one delivery's attributes; the event has them twice, as it keeps what came too."""
 _LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # no types there
 _MANY_RECORDS: Final = 15_000
+_MORE_RECORDS: Final = 100
+_MORE_EVERY_S: Final = 0.2
+"""Together more a second than such a sink writes: the lag grows for as long as the fault lasts."""
 _SLOW = """
 CREATE OR REPLACE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
 'BEGIN PERFORM pg_sleep(0.01); RETURN NEW; END';
@@ -128,7 +132,8 @@ def rows_written_slowly(stage: Stage) -> Iterator[None]:
     stage.query(_SLOW)
     try:
         _publish(stage, _MANY_RECORDS)
-        yield
+        with _publishing_on(stage):
+            yield
     finally:
         stage.query("DROP TRIGGER slow ON sessions")
 
@@ -153,7 +158,9 @@ FAULTS: Final = (
     ),
     Fault("Kafka deletes records while the sink is away", log_deleted_before_it_was_read, ("LogGap",)),
     Fault("two of five records can't be read", poison, ("StormOfPoison", "DeadLettersGrowing")),
-    Fault("each row takes 10 ms to write, and 15,000 come", rows_written_slowly, ("LagGrowing",)),
+    Fault(
+        "each row takes 10 ms to write, 15,000 come and 500 a second", rows_written_slowly, ("LagGrowing",)
+    ),
 )
 
 
@@ -171,6 +178,24 @@ def _publish(stage: Stage, count: int) -> None:
         stage.producer.produce(TOPIC, encode(event), event.user_id.encode())
         stage.producer.poll(0)
     assert stage.producer.flush(30) == 0
+
+
+@contextmanager
+def _publishing_on(stage: Stage) -> Iterator[None]:
+    """Good events all the time, until the block ends."""
+    stop = threading.Event()
+
+    def more() -> None:
+        while not stop.wait(_MORE_EVERY_S):
+            _publish(stage, _MORE_RECORDS)
+
+    publishing = threading.Thread(target=more, daemon=True)
+    publishing.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        publishing.join()
 
 
 def _log_ends(stage: Stage) -> dict[int, int]:
