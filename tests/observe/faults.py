@@ -17,6 +17,7 @@ from tests.deliveries import as_body, generic_session
 from tests.events import made
 from tests.eventually import eventually
 from tests.faults.relay.test_spool_set_aside import bound_records
+from tests.kafka_wire import FETCH, KafkaWire
 from tests.observe.hung_disk import hung_disk
 from tests.observe.stage import SPOOL_BYTES, STORM_WINDOW, TOPIC, Stage
 
@@ -32,6 +33,8 @@ CREATE OR REPLACE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
 'BEGIN PERFORM pg_sleep(0.01); RETURN NEW; END';
 CREATE OR REPLACE TRIGGER slow BEFORE INSERT ON sessions FOR EACH ROW EXECUTE FUNCTION slow()
 """
+
+_READ: Final = f"SELECT sum(next_offset)::bigint FROM consumer_offsets WHERE topic = '{TOPIC}'"
 
 
 class Fault(NamedTuple):
@@ -57,6 +60,23 @@ def sink_killed(stage: Stage) -> Iterator[None]:
     yield
     stage.end("sink")
     stage.start("sink")
+
+
+@contextmanager
+def fetches_lost(stage: Stage) -> Iterator[None]:
+    """Everything else is answered, so the sink keeps its partitions and knows where their logs end."""
+    with _sink_behind_a_wire(stage) as wire:
+        for proxy in wire.proxies:
+            proxy.swallowed = frozenset({FETCH})
+        yield
+
+
+@contextmanager
+def sink_cut_off(stage: Stage) -> Iterator[None]:
+    with _sink_behind_a_wire(stage) as wire:
+        for proxy in wire.proxies:
+            proxy.silence()
+        yield
 
 
 @contextmanager
@@ -143,6 +163,8 @@ FAULTS: Final = (
         "Kafka is killed, and refuses what is spooled by its size", spooled_event_refused, ("SpoolSetAside",)
     ),
     Fault("the sink is killed", sink_killed, ("SinkGone",)),
+    Fault("what the sink fetches is lost on the way", fetches_lost, ("PartitionStandsStill",)),
+    Fault("the sink is cut off from Kafka, the relay is not", sink_cut_off, ("SinkStandsStill",)),
     Fault("the relay is killed", relay_killed, ("RelayGone", "SidecarGone")),
     Fault("the spool's disk hangs", disk_hangs, ("SamplesStale",)),
     Fault(
@@ -196,6 +218,22 @@ def _publishing_on(stage: Stage) -> Iterator[None]:
     finally:
         stop.set()
         publishing.join()
+
+
+@contextmanager
+def _sink_behind_a_wire(stage: Stage) -> Iterator[KafkaWire]:
+    """Its way to Kafka, to be broken; mended at the end, when this very sink has to read what it missed."""
+    with KafkaWire(stage.kafka) as wire:
+        stage.end("sink")
+        stage.start("sink", KAFKA__BOOTSTRAP_SERVERS=wire.bootstrap_servers)
+        yield wire
+        for proxy in wire.proxies:
+            proxy.heal()
+            proxy.reset()
+        missed = sum(_log_ends(stage).values())
+        eventually(lambda: stage.query(_READ) >= [(missed,)], within_s=90, every_s=0.5)
+        stage.end("sink")
+    stage.start("sink")
 
 
 def _log_ends(stage: Stage) -> dict[int, int]:
