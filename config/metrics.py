@@ -112,7 +112,8 @@ KAFKA_PRODUCER_QUEUE = _gauge(
 )
 EVENT_AGE: Final = BatchHistogram(
     "event_age_seconds",
-    "Seconds since the relay received it, when it is published, read, committed.",
+    "Seconds since the relay received it, when it is published, read, committed. Committed leaves out what "
+    "is late because it goes its way again: redriven dead letters, and what is read again.",
     ("stage",),
     shown=[("published",), ("read",), ("committed",)],
     buckets=_AGE_S,

@@ -22,6 +22,7 @@ Partitions = frozenset[int]
 Record = tuple[int, int, int, Message]
 """Partition, the offset that was expected, the offset that came, and the message as librdkafka has it."""
 
+_NONE: Final[Mapping[int, int]] = {}
 _REPLACE_ON: Final = (
     KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001 - the library's own name
     KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - likewise
@@ -57,6 +58,7 @@ class Consumer:
         """Assigned partitions whose place is not known (any more)."""
         self.next: dict[int, int] = {}
         """The next offset to hand out of each placed partition."""
+        self._read_before: dict[int, int] = {}
         self._unsought: dict[int, int] = {}
         self._doubted: dict[int, int] = {}
         self._ended: set[int] = set()
@@ -131,9 +133,16 @@ class Consumer:
         self._unsought.update(self.next)
         self._seek_unsought()
 
-    def commit(self, next_offsets: Mapping[int, int]) -> None:
-        """Tell Kafka how far we are: advisory, for lag tools, so nobody waits for it."""
-        offsets = [self._at(p, offset) for p, offset in next_offsets.items() if p in self.assigned]
+    def commit(self, next_offsets: Mapping[int, int], read_before: Mapping[int, int] = _NONE) -> None:
+        """Tell Kafka how far we are: advisory, for lag tools, so nobody waits for it.
+
+        Args:
+            next_offsets: By partition.
+            read_before: Where what is read again ends, as `Topics.committed` tells it to whoever goes on.
+        """
+        ours = self.assigned
+        self._read_before.update((p, end) for p, end in read_before.items() if p in ours)
+        offsets = [self._reached(p, offset) for p, offset in next_offsets.items() if p in ours]
         if not offsets:
             return
         try:
@@ -246,7 +255,7 @@ class Consumer:
 
     def _forget(self, partitions: Iterable[int]) -> None:
         for partition in list(partitions):
-            for known in (self.next, self._unsought, self._doubted):
+            for known in (self.next, self._unsought, self._doubted, self._read_before):
                 known.pop(partition, None)
             self._ended.discard(partition)
 
@@ -255,6 +264,10 @@ class Consumer:
             self._member.kafka.pause([self._at(partition) for partition in partitions])
         except KafkaException as error:
             raise KafkaUnavailable(f"can't pause: {error.args[0].name()}") from error
+
+    def _reached(self, partition: int, offset: int) -> TopicPartition:
+        end = self._read_before.get(partition, 0)
+        return TopicPartition(self._topic, partition, offset, str(end) if end > offset else "")
 
     def _at(self, partition: int, offset: int = -1001) -> TopicPartition:
         return TopicPartition(self._topic, partition, offset)

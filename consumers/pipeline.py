@@ -77,6 +77,8 @@ class Pipeline:
         self._oldest = Oldest(clock)
         self.committed: dict[int, int] = {}
         """Next offset by partition, as the table holds it."""
+        self._written: set[int] = set()
+        """Partitions of which this member has written something since they were placed."""
 
     def run(self, consumer: Consumer, stop: Event) -> None:
         """Move batches until `stop` is set."""
@@ -102,7 +104,9 @@ class Pipeline:
         deadline_s = self._clock.monotonic_s() + self._drain_s
         while self._under_way and (left_s := deadline_s - self._clock.monotonic_s()) > 0:
             self._handle(self._writer.results(min(left_s, 0.1)), consumer)
-        consumer.commit({p: offset for p, offset in self.committed.items() if p in partitions})
+        # A place alone is nobody's news: Kafka may know a later one, from before a backup was put back.
+        written = partitions & self._written
+        consumer.commit({p: offset for p, offset in self.committed.items() if p in written})
         self.forget(partitions)
 
     def forget(self, partitions: Partitions) -> None:
@@ -110,6 +114,7 @@ class Pipeline:
         self._batch = self._batch.without(partitions)
         for partition in partitions:
             self.committed.pop(partition, None)
+        self._written -= partitions
 
     def sample(self) -> None:
         """Set the gauges that are this loop's; for the sidecar's thread."""
@@ -194,12 +199,13 @@ class Pipeline:
                     self._decoder.place(positions)
                     consumer.place({p: at.begin for p, at in positions.items()})
                     self._note(consumer, {p: at.begin for p, at in positions.items()})
-                case Written(next_offsets):
+                case Written(next_offsets, read_before):
                     self._under_way -= 1
                     self._oldest.written()
                     self._postgres.succeeded()
                     self._note(consumer, next_offsets)
-                    consumer.commit(next_offsets)
+                    self._written |= consumer.assigned & next_offsets.keys()
+                    consumer.commit(next_offsets, read_before)
                 case Dropped():
                     self._under_way -= 1
                     self._oldest.failed()
@@ -239,6 +245,7 @@ class Pipeline:
         """
         self._oldest.rewound()
         self._batch = Batch()
+        self._written.clear()
         consumer.unplace()
 
     def _note(self, consumer: Consumer, next_offsets: Mapping[int, int]) -> None:

@@ -17,6 +17,7 @@ import structlog
 from config import metrics
 from config.clock import Clock
 from config.errors import Unavailable
+from consumers.ages import Ages
 from consumers.apply import Applying
 from consumers.batch import Batch
 from consumers.breaker import Circuit
@@ -25,7 +26,6 @@ from consumers.offsets import gaps_in
 from consumers.outcome import Outcome
 from consumers.positions import Position, Positions, Row
 from consumers.write import Tally
-from schemas.event import MICROSECONDS
 
 log = structlog.get_logger()
 
@@ -67,6 +67,8 @@ class Written(NamedTuple):
     """Result: a batch is committed; its partitions' next offsets."""
 
     next_offsets: Mapping[int, int]
+    read_before: Mapping[int, int]
+    """Of partitions that are read again: the offset before which all had been committed once."""
 
 
 class Dropped(NamedTuple):
@@ -95,10 +97,11 @@ class Writer:
 
     def __init__(self, *, apply: Applying, positions: Positions, circuit: Circuit, clock: Clock) -> None:
         self._apply, self._read_positions = apply, positions
-        self._circuit, self._clock = circuit, clock
+        self._circuit = circuit
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._results: SimpleQueue[Result] = SimpleQueue()
         self._positions: dict[int, Position] = {}
+        self._ages = Ages(positions.committed_before, clock)
         self._failures = 0
         self._stop = Event()
         self._thread = Thread(target=self._run, name="writer", daemon=True)
@@ -174,6 +177,7 @@ class Writer:
                 self._circuit.failed(error)
                 raise
         self._positions.update(positions)
+        self._ages.placed(positions)
         return Placed(positions)
 
     def _check(self, job: Check) -> Checked:
@@ -201,7 +205,8 @@ class Writer:
             return Dropped()
         self._circuit.call(partial(self._apply, batch, self._positions, self._settle))
         self._failures = 0
-        return Written({partition: span.end for partition, span in batch.spans.items()})
+        ends = {partition: span.end for partition, span in batch.spans.items()}
+        return Written(ends, self._ages.read_before(batch))
 
     def _continues(self, partition: int, begin: int) -> bool:
         position = self._positions.get(partition)
@@ -209,6 +214,7 @@ class Writer:
 
     def _settle(self, batch: Batch, tally: Tally) -> None:
         """After COMMIT: move the positions on and count."""
+        self._ages.observe(batch, self._positions)
         for partition, span in batch.spans.items():
             before = self._positions[partition]
             metrics.SINK_GAPS.inc(gaps_in(span, before))
@@ -217,6 +223,3 @@ class Writer:
         for outcome in Outcome:
             count = sum(counts[outcome] for counts in tally.values())
             metrics.SINK_RECORDS.labels(outcome=outcome.value).inc(count)
-        now_us = self._clock.now_us()
-        ages = [(now_us - read.received_us) / MICROSECONDS for read in batch.reads]
-        metrics.EVENT_AGE.labels("committed").observe(ages)

@@ -16,7 +16,7 @@ from tests.proxy import Link, Proxy, Way
 _HOST: Final = b"127.0.0.1"
 PRODUCE: Final = 0
 OFFSET_COMMIT: Final = 8
-_FETCH: Final = 1
+FETCH: Final = 1
 _METADATA: Final = 3
 _BROKERS_AT: Final = 9
 _BATCH_HEAD_BYTES: Final = 61
@@ -62,7 +62,7 @@ class KafkaProxy(Proxy):
                 answer = self._answer(link, body)
                 return len(answer).to_bytes(4) + answer
             key, _, number = struct.unpack_from(">hhi", body)
-            if key in (_FETCH, _METADATA):
+            if key in (FETCH, _METADATA):
                 link.notes[number] = key
             if key not in self.swallowed:
                 return head + body
@@ -70,7 +70,7 @@ class KafkaProxy(Proxy):
     def _answer(self, link: Link, body: bytes) -> bytes:
         (number,) = struct.unpack_from(">i", body)
         asked = link.notes.pop(number, None)
-        if asked == _FETCH:
+        if asked == FETCH:
             return self._spoiled(body) if self._spoil else body
         if asked == _METADATA and self.brokerless:
             return without_brokers(body)

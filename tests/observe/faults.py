@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,6 +17,7 @@ from tests.deliveries import as_body, generic_session
 from tests.events import made
 from tests.eventually import eventually
 from tests.faults.relay.test_spool_set_aside import bound_records
+from tests.kafka_wire import FETCH, KafkaWire
 from tests.observe.hung_disk import hung_disk
 from tests.observe.stage import SPOOL_BYTES, STORM_WINDOW, TOPIC, Stage
 
@@ -23,11 +25,16 @@ _BIG_BYTES: Final = 400_000
 """Of one delivery's attributes; the event has them twice, as it keeps what came too."""
 _LATEST: Final = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # no types there
 _MANY_RECORDS: Final = 15_000
+_MORE_RECORDS: Final = 100
+_MORE_EVERY_S: Final = 0.2
+"""Together more a second than such a sink writes: the lag grows for as long as the fault lasts."""
 _SLOW = """
 CREATE OR REPLACE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
 'BEGIN PERFORM pg_sleep(0.01); RETURN NEW; END';
 CREATE OR REPLACE TRIGGER slow BEFORE INSERT ON sessions FOR EACH ROW EXECUTE FUNCTION slow()
 """
+
+_READ: Final = f"SELECT sum(next_offset)::bigint FROM consumer_offsets WHERE topic = '{TOPIC}'"
 
 
 class Fault(NamedTuple):
@@ -53,6 +60,23 @@ def sink_killed(stage: Stage) -> Iterator[None]:
     yield
     stage.end("sink")
     stage.start("sink")
+
+
+@contextmanager
+def fetches_lost(stage: Stage) -> Iterator[None]:
+    """Everything else is answered, so the sink keeps its partitions and knows where their logs end."""
+    with _sink_behind_a_wire(stage) as wire:
+        for proxy in wire.proxies:
+            proxy.swallowed = frozenset({FETCH})
+        yield
+
+
+@contextmanager
+def sink_cut_off(stage: Stage) -> Iterator[None]:
+    with _sink_behind_a_wire(stage) as wire:
+        for proxy in wire.proxies:
+            proxy.silence()
+        yield
 
 
 @contextmanager
@@ -128,7 +152,8 @@ def rows_written_slowly(stage: Stage) -> Iterator[None]:
     stage.query(_SLOW)
     try:
         _publish(stage, _MANY_RECORDS)
-        yield
+        with _publishing_on(stage):
+            yield
     finally:
         stage.query("DROP TRIGGER slow ON sessions")
 
@@ -138,6 +163,8 @@ FAULTS: Final = (
         "Kafka is killed, and refuses what is spooled by its size", spooled_event_refused, ("SpoolSetAside",)
     ),
     Fault("the sink is killed", sink_killed, ("SinkGone",)),
+    Fault("what the sink fetches is lost on the way", fetches_lost, ("PartitionStandsStill",)),
+    Fault("the sink is cut off from Kafka, the relay is not", sink_cut_off, ("SinkStandsStill",)),
     Fault("the relay is killed", relay_killed, ("RelayGone", "SidecarGone")),
     Fault("the spool's disk hangs", disk_hangs, ("SamplesStale",)),
     Fault(
@@ -153,7 +180,9 @@ FAULTS: Final = (
     ),
     Fault("Kafka deletes records while the sink is away", log_deleted_before_it_was_read, ("LogGap",)),
     Fault("two of five records can't be read", poison, ("StormOfPoison", "DeadLettersGrowing")),
-    Fault("each row takes 10 ms to write, and 15,000 come", rows_written_slowly, ("LagGrowing",)),
+    Fault(
+        "each row takes 10 ms to write, 15,000 come and 500 a second", rows_written_slowly, ("LagGrowing",)
+    ),
 )
 
 
@@ -171,6 +200,40 @@ def _publish(stage: Stage, count: int) -> None:
         stage.producer.produce(TOPIC, encode(event), event.user_id.encode())
         stage.producer.poll(0)
     assert stage.producer.flush(30) == 0
+
+
+@contextmanager
+def _publishing_on(stage: Stage) -> Iterator[None]:
+    """Good events all the time, until the block ends."""
+    stop = threading.Event()
+
+    def more() -> None:
+        while not stop.wait(_MORE_EVERY_S):
+            _publish(stage, _MORE_RECORDS)
+
+    publishing = threading.Thread(target=more, daemon=True)
+    publishing.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        publishing.join()
+
+
+@contextmanager
+def _sink_behind_a_wire(stage: Stage) -> Iterator[KafkaWire]:
+    """Its way to Kafka, to be broken; mended at the end, when this very sink has to read what it missed."""
+    with KafkaWire(stage.kafka) as wire:
+        stage.end("sink")
+        stage.start("sink", KAFKA__BOOTSTRAP_SERVERS=wire.bootstrap_servers)
+        yield wire
+        for proxy in wire.proxies:
+            proxy.heal()
+            proxy.reset()
+        missed = sum(_log_ends(stage).values())
+        eventually(lambda: stage.query(_READ) >= [(missed,)], within_s=90, every_s=0.5)
+        stage.end("sink")
+    stage.start("sink")
 
 
 def _log_ends(stage: Stage) -> dict[int, int]:

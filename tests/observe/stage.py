@@ -80,9 +80,9 @@ class Stage:
         sources = json.loads(told["SOURCES"]) | _MORE_SOURCES
         return told | {"SOURCES": json.dumps(sources), "RELAY__SPOOL_DIR": str(self.spool)}
 
-    def start(self, name: str) -> None:
+    def start(self, name: str, **settings: str) -> None:
         """Start a role, once more at its old place, and wait until it is ready."""
-        self._roles[name] = Role(name, self.environment(name), self._directory)
+        self._roles[name] = Role(name, self.environment(name) | settings, self._directory)
         self._roles[name].wait_ready()
 
     def end(self, name: str) -> None:
