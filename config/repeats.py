@@ -14,7 +14,6 @@ REPEATING: Final[Mapping[str, tuple[str, ...]]] = {
     "consumer_error": ("problem",),
     "job_failed": ("job", "cause"),
     "kafka_error": ("problem",),
-    "kafka_unreachable": (),
     "projection_failed": ("cause",),
     "registry_away": ("problem",),
     "sampler_failed": (),

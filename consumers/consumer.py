@@ -194,8 +194,6 @@ class Consumer:
                 self.unplaced.add(partition)
                 self._after_loss(frozenset({partition}))
             self._ended.add(partition)
-        elif error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - its name
-            log.warning("kafka_unreachable")
 
     def _seek_unsought(self) -> None:
         resumed = []
