@@ -53,6 +53,7 @@ class Proxy:
         self._cut_in: dict[Way, int] = {}
         self._links: set[Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._serving: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -115,20 +116,26 @@ class Proxy:
     async def _close(self) -> None:
         self._server.close()
         await self._reset()
-        for task in self._tasks:
+        for task in (ending := self._tasks | self._serving):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*ending, return_exceptions=True)
 
     async def _reset(self) -> None:
         for link in tuple(self._links):
             link.close(reset=True)
 
     async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        if (serving := asyncio.current_task()) is not None:  # it always is
+            self._serving.add(serving)
+            serving.add_done_callback(self._serving.discard)
         try:
             answers, server = await asyncio.open_connection(*self._target)
         except OSError:
             client.transport.abort()
             return
+        except asyncio.CancelledError:
+            client.transport.abort()
+            raise
         link = Link(client, server)
         self._links.add(link)
         pumps = [

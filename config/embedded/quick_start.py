@@ -36,6 +36,8 @@ def prepare(jars: Path, say: Callable[[str], None]) -> Path:
     with one_at_a_time(jars.parent):
         if classes.exists():
             return classes
+        for former in jars.parent.glob(f"{jars.name}-*.aot"):
+            former.unlink()
         check_space(jars.parent, NEEDED_BYTES)
         say("preparing Kafka for quick starts, once: about 10 s")
         with tempfile.TemporaryDirectory(dir=jars.parent, prefix="unfinished-") as name:

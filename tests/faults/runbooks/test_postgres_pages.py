@@ -83,6 +83,14 @@ def backup_put_back(rig: SinkRig, postgres: EmbeddedServices, directory: Path) -
     rig.reconnect()
 
 
+SLOWLY = """
+CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END $$;
+CREATE TRIGGER slowly BEFORE UPDATE ON consumer_offsets FOR EACH ROW EXECUTE FUNCTION slowly();
+"""
+"""So that reading again takes longer than the second between two looks at the lag."""
+
+
 def test_a_backup_was_put_back(rig: SinkRig, postgres: EmbeddedServices, tmp_path: Path) -> None:
     """restored-backup.md: a running sink reads again by itself; what operators did since is done again.
 
@@ -90,6 +98,7 @@ def test_a_backup_was_put_back(rig: SinkRig, postgres: EmbeddedServices, tmp_pat
     """
     page, shell = Runbook("restored-backup.md"), Shell(rig.environment(), tmp_path)
     quick = {"SINK__TOPIC_CHECK_S": "0.5", "SINK__BATCH_ROWS": "10", "METRICS__INTERVAL_S": "0.05"}
+    rig.query(SLOWLY)
     sink = rig.start(**quick)
     rig.publish_bytes([(b"u-1", b"junk")])
     rig.publish(OF_EACH_OUTCOME)
