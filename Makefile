@@ -29,11 +29,11 @@ demo: $(VENV)/running  ## send nights through real Kafka and Postgres; ARGS="--o
 	@$(RUN) -m session_relay.cli up $(ARGS)
 
 test: $(VENV)/developing  ## run all tests; a part of them: ARGS="tests/unit -k fold"
-	@$(RUN) -m session_relay.cli services prepare >/dev/null
+	-@$(RUN) -m session_relay.cli services prepare >/dev/null
 	@$(RUN) -m pytest $(or $(strip $(ARGS)),$(ALL))
 
 coverage: $(VENV)/developing  ## run all tests and see that they reach 90 % of the branches; takes half as long again
-	@$(RUN) -m session_relay.cli services prepare >/dev/null
+	-@$(RUN) -m session_relay.cli services prepare >/dev/null
 	@$(RUN) -m pytest $(ALL) --cov --cov-report=term --cov-fail-under=90
 
 lint: $(VENV)/developing  ## check style, format and types

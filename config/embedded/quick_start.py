@@ -18,7 +18,9 @@ from config.errors import Unavailable
 
 NEEDED_BYTES: Final = 200_000_000
 _READY_WITHIN_S: Final = 60.0
-_WRITTEN_WITHIN_S: Final = 60.0
+_WRITTEN_WITHIN_S: Final = 30.0
+_TRIES: Final = 2
+"""Now and then a JVM does not end its training."""
 
 
 def prepare(jars: Path, say: Callable[[str], None]) -> Path:
@@ -40,13 +42,24 @@ def prepare(jars: Path, say: Callable[[str], None]) -> Path:
             former.unlink()
         check_space(jars.parent, NEEDED_BYTES)
         say("preparing Kafka for quick starts, once: about 10 s")
-        with tempfile.TemporaryDirectory(dir=jars.parent, prefix="unfinished-") as name:
-            _train(Path(name), jars).rename(classes)
+        for tries_left in reversed(range(_TRIES)):
+            with tempfile.TemporaryDirectory(dir=jars.parent, prefix="unfinished-") as name:
+                try:
+                    _train(Path(name), jars).rename(classes)
+                    break
+                except Unavailable as error:
+                    if not tries_left:
+                        raise
+                    say(f"once more, as {str(error).partition(';')[0]}")
     return classes
 
 
 def _train(home: Path, jars: Path) -> Path:
-    """Run a broker of its own until it acknowledges a record; returns the file that it leaves."""
+    """Run a broker of its own until it acknowledges a record; returns the file that it leaves.
+
+    Raises:
+        Unavailable: It did not start, or did not end in time: what it wrote may be half a file.
+    """
     ports = ((free_port(), free_port()),)
     cluster = Cluster(directory=home, jars=jars, cluster_id=new_cluster_id(), ports=ports)
     cluster.prepare()
@@ -59,7 +72,7 @@ def _train(home: Path, jars: Path) -> Path:
         if identity:
             end([identity], _WRITTEN_WITHIN_S)
         child.process.wait()
-    if child.process.returncode < 0 or not made.exists():  # killed: what it wrote may be half a file
+    if child.process.returncode < 0 or not made.exists():
         raise child.failure()
     return made
 
