@@ -15,6 +15,9 @@ PIP = $(RUN) -m pip --disable-pip-version-check $(QUIET) install
 QUIET := $(shell test -t 2 || echo --quiet)  # progress bars where somebody looks
 # processes that wait more than they work; in the order of the tree, what waits longest comes first
 ALL := --numprocesses=4 --dist=loadfile --no-loadscope-reorder
+# once, while the first tests run: brokers that start later need a third of the work
+PREPARED = $(RUN) -m session_relay.cli services prepare >/dev/null &
+WAITED = ; status=$$?; wait; exit $$status
 FLOORS = $(addprefix tests/integration/test_,sink.py rows.py fence.py isolation.py migrations.py topics_apply.py \
   dead_letters_projected.py relay_publishes.py relay_items.py shared_limits.py slow_statements.py)
 UV = $(RUN) -m uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
@@ -29,12 +32,10 @@ demo: $(VENV)/running  ## send nights through real Kafka and Postgres; ARGS="--o
 	@$(RUN) -m session_relay.cli up $(ARGS)
 
 test: $(VENV)/developing  ## run all tests; a part of them: ARGS="tests/unit -k fold"
-	-@$(RUN) -m session_relay.cli services prepare >/dev/null
-	@$(RUN) -m pytest $(or $(strip $(ARGS)),$(ALL))
+	@$(if $(strip $(ARGS)),,$(PREPARED)) $(RUN) -m pytest $(or $(strip $(ARGS)),$(ALL))$(if $(strip $(ARGS)),,$(WAITED))
 
 coverage: $(VENV)/developing  ## run all tests and see that they reach 90 % of the branches; takes half as long again
-	-@$(RUN) -m session_relay.cli services prepare >/dev/null
-	@$(RUN) -m pytest $(ALL) --cov --cov-report=term --cov-fail-under=90
+	@$(PREPARED) $(RUN) -m pytest $(ALL) --cov --cov-report=term --cov-fail-under=90$(WAITED)
 
 lint: $(VENV)/developing  ## check style, format and types
 	@$(RUN) -m ruff check --quiet .

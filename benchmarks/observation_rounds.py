@@ -41,7 +41,7 @@ def measure_observation(stand: Stand, console: Console, *, rounds: int, count: i
     """
     say = partial(console.print, highlight=False)
     few = min(_WARM_UP_EVENTS, count)
-    _sink(stand, _filled(stand, console, "warm_up", few), few, observed=False)
+    _sink(stand, _filled(stand, console, "observed_warm_up", few), few, observed=False)
     place = _filled(stand, console, "observed", count)
     with console.status("measuring what observation costs"):
         sinks = take_turns(
@@ -94,7 +94,7 @@ def _relays(stand: Stand, rounds: int, say: Callable[[str], object]) -> dict[str
     credentials = Credentials(api_key=token_urlsafe(24), signing_key=token_urlsafe(32))
     script = stand.directory / "deliveries.lua"
     wrk.write_script(script, credentials)
-    place, port = stand.place("relay"), free_port()
+    place, port = stand.place("observed_relay"), free_port()
     with (
         relay(stand, place, credentials, script, **_on(port, "RELAY"), **_own_spool("observed")) as observed,
         relay(stand, place, credentials, script, **_OFF, **_own_spool("alone")) as alone,

@@ -5,7 +5,7 @@ has sent again, and what is read again because a backup of Postgres was put back
 records are looked at, and nearly always there is none.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from config import metrics
@@ -20,58 +20,45 @@ LATE_S: Final = 60.0
 
 
 class Ages:
-    """Knows what was committed before; used by the writing thread alone.
+    """Knows what was committed before; it observes in the writing thread alone.
 
     Args:
-        committed_before: Tells up to which offset this group had committed partitions; those that it can.
         clock: For the time of a commit.
     """
 
-    def __init__(
-        self, committed_before: Callable[[Collection[int]], Mapping[int, int]], clock: Clock
-    ) -> None:
-        self._committed_before, self._clock = committed_before, clock
-        self._unasked: set[int] = set()
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._begun_anew: set[int] = set()
         self._known: dict[int, int] = {}
 
-    def placed(self, partitions: Iterable[int]) -> None:
-        """Forget what was known of these partitions: they may go on before where they were."""
-        for partition in partitions:
-            self._unasked.add(partition)
-            self._known.pop(partition, None)
+    def placed(self, positions: Mapping[int, Position]) -> None:
+        """Forget what was known of these partitions: they may go on before where they were.
 
-    def observe(self, batch: Batch, positions: Mapping[int, Position]) -> None:
-        """Count the ages of a batch's events, after COMMIT; to be called before its partitions move on.
-
-        Args:
-            batch: What was committed.
-            positions: Where its partitions stood before.
+        The records of a topic that was recreated are new ones, whatever was committed of the former.
         """
+        for partition, at in positions.items():
+            self._known.pop(partition, None)
+            self._begun_anew.discard(partition)
+            if at.row is not None and at.row.topic_id != at.topic_id:
+                self._begun_anew.add(partition)
+
+    def know(self, committed_before: Mapping[int, int]) -> None:
+        """Hear how far partitions had been committed: after they were placed, before any batch of theirs."""
+        same = committed_before.keys() - self._begun_anew
+        self._known.update((partition, committed_before[partition]) for partition in same)
+
+    def observe(self, batch: Batch) -> None:
+        """Count the ages of a batch's events, after COMMIT."""
         now_us = self._clock.now_us()
         ages_s = [(now_us - read.received_us) / MICROSECONDS for read in batch.reads]
         if ages_s and max(ages_s) > LATE_S:
-            self._ask(batch.spans.keys() & self._unasked, positions)
             aged = zip(ages_s, batch.reads, strict=True)
             ages_s = [age_s for age_s, read in aged if age_s <= LATE_S or not self._goes_again(read)]
-        self._unasked.difference_update(batch.spans)
         metrics.EVENT_AGE.labels("committed").observe(ages_s)
 
     def read_before(self, batch: Batch) -> Mapping[int, int]:
         """Where what is read again ends, of the batch's partitions that have not come so far yet."""
         return {p: end for p, span in batch.spans.items() if (end := self._known.get(p, 0)) > span.end}
-
-    def _ask(self, partitions: Collection[int], positions: Mapping[int, Position]) -> None:
-        """Ask at the first batch after a partition was placed: what is read again begins with the oldest.
-
-        Later Kafka would tell what was committed since. A topic that was recreated has new records.
-        """
-        asked = [
-            p
-            for p in partitions
-            if (row := positions[p].row) is None or row.topic_id == positions[p].topic_id
-        ]
-        if asked:
-            self._known.update(self._committed_before(asked))
 
     def _goes_again(self, read: Read) -> bool:
         if read.offset < self._known.get(read.partition, 0):

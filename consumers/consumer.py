@@ -22,6 +22,7 @@ Partitions = frozenset[int]
 Record = tuple[int, int, int, Message]
 """Partition, the offset that was expected, the offset that came, and the message as librdkafka has it."""
 
+_ADVICE_S: Final = 1.0
 _NONE: Final[Mapping[int, int]] = {}
 _REPLACE_ON: Final = (
     KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001 - the library's own name
@@ -112,6 +113,19 @@ class Consumer:
                 self._unsought[partition] = begin
         self._seek_unsought()
 
+    def committed_before(self, partitions: Iterable[int]) -> Mapping[int, int]:
+        """How far the group has committed these partitions of ours, those of which it has committed anything.
+
+        While one of them is read again, this is where that ends: its member says so beside the offset.
+        Advice, for figures alone: of what Kafka does not tell in time nothing is told, and nothing raised.
+        (An administrator's client may end the process over the same question, by librdkafka 2.15.1.)
+        """
+        with suppress(KafkaException):
+            asked = [self._at(partition) for partition in partitions if partition in self.next]
+            found = self._member.kafka.committed(asked, timeout=_ADVICE_S) if asked else []
+            return {at.partition: max(at.offset, _number(at.metadata)) for at in found if at.offset >= 0}
+        return {}
+
     def unplace(self) -> None:
         """Pause everything: what was read ahead is void, the table says where to go on."""
         self._pause(self.next)
@@ -138,7 +152,7 @@ class Consumer:
 
         Args:
             next_offsets: By partition.
-            read_before: Where what is read again ends, as `Topics.committed` tells it to whoever goes on.
+            read_before: Where what is read again ends, as `committed_before` tells it to whoever goes on.
         """
         ours = self.assigned
         self._read_before.update((p, end) for p, end in read_before.items() if p in ours)
@@ -269,3 +283,8 @@ class Consumer:
 
     def _at(self, partition: int, offset: int = -1001) -> TopicPartition:
         return TopicPartition(self._topic, partition, offset)
+
+
+def _number(told: str | None) -> int:
+    """What another tool has written there is no number."""
+    return int(told) if told and told.isascii() and told.isdigit() else 0

@@ -198,6 +198,7 @@ class Pipeline:
                     self._postgres.succeeded()
                     self._decoder.place(positions)
                     consumer.place({p: at.begin for p, at in positions.items()})
+                    self._writer.know(consumer.committed_before(positions))
                     self._note(consumer, {p: at.begin for p, at in positions.items()})
                 case Written(next_offsets, read_before):
                     self._under_way -= 1

@@ -1,22 +1,18 @@
 """Where each partition goes on: decided by the table and the log, never by Kafka's commit."""
 
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import structlog
-from confluent_kafka import KafkaException
 from psycopg_pool import ConnectionPool
 
 from consumers import statements
-from consumers.fates import KafkaUnavailable, postgres_errors
+from consumers.fates import postgres_errors
 from consumers.topics import Topics
 
 log = structlog.get_logger()
-
-_ADVICE_S: Final = 1.0
 
 
 class Row(NamedTuple):
@@ -106,15 +102,6 @@ class Positions:
         """
         rows, _ = self._rows(list(positions), probe=False)
         return all(rows.get(partition) == at.row for partition, at in positions.items())
-
-    def committed_before(self, partitions: Collection[int]) -> Mapping[int, int]:
-        """Up to which offset the group has told Kafka that these partitions are committed.
-
-        Advice, for figures alone: of what Kafka does not tell nothing is told, and nothing raised.
-        """
-        with suppress(KafkaUnavailable, KafkaException):
-            return self._topics.committed(self._group, self._topic, partitions, _ADVICE_S)
-        return {}
 
     def topic_id(self, timeout_s: float = 10.0) -> UUID:
         """The topic's id in Kafka now; another one than before means that it was recreated.

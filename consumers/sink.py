@@ -80,6 +80,7 @@ def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None
         pool.open()
         stack.callback(pool.close, _CLOSE_S)
         topics = Topics(client_options(settings.kafka, **MUTE))
+        stack.callback(topics.close)
         spans = spans_of(settings.app, "sink")
         if spans is not None:
             stack.callback(spans.close, _CLOSE_S)

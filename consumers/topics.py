@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 from uuid import UUID
 
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicCollection, TopicPartition
+from confluent_kafka import TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec  # type: ignore[attr-defined]
 
 from consumers.fates import KafkaUnavailable, kafka_errors
@@ -46,19 +46,6 @@ class Topics:
         """Each partition's next offset to be given out (the high watermark)."""
         return self._offsets(topic, partitions, _LATEST, timeout_s)
 
-    def committed(
-        self, group: str, topic: str, partitions: Collection[int], timeout_s: float
-    ) -> Mapping[int, int]:
-        """How far a group has committed these partitions, those of which it has committed anything.
-
-        While one of them is read again, this is where that ends: its member says so beside the offset.
-        """
-        wanted = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, one) for one in partitions])
-        with self._asking() as admin:
-            answer = admin.list_consumer_group_offsets([wanted], request_timeout=timeout_s)[group]
-            found = answer.result(timeout_s).topic_partitions
-        return {at.partition: max(at.offset, _number(at.metadata)) for at in found if at.offset >= 0}
-
     def group_protocols(self, timeout_s: float) -> frozenset[str]:
         """The protocols of consumer groups that the brokers serve; none where they do not say which.
 
@@ -81,6 +68,10 @@ class Topics:
             answers = admin.list_offsets(asked, request_timeout=timeout_s)
             return {at.partition: answer.result(timeout_s).offset for at, answer in answers.items()}
 
+    def close(self) -> None:
+        """Let the client go: with its threads an interpreter that ends would not be safe from an answer."""
+        self._admin = None
+
     @contextmanager
     def _asking(self) -> Iterator[AdminClient]:
         admin = self._admin = self._admin or AdminClient(dict(self._options))
@@ -91,11 +82,6 @@ class Topics:
             if self._admin is admin:
                 self._admin = None
             raise
-
-
-def _number(told: str | None) -> int:
-    """What another tool has written there is no number."""
-    return int(told) if told and told.isascii() and told.isdigit() else 0
 
 
 def as_uuid(told: Any) -> UUID:

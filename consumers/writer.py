@@ -101,7 +101,7 @@ class Writer:
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._results: SimpleQueue[Result] = SimpleQueue()
         self._positions: dict[int, Position] = {}
-        self._ages = Ages(positions.committed_before, clock)
+        self._ages = Ages(clock)
         self._failures = 0
         self._stop = Event()
         self._thread = Thread(target=self._run, name="writer", daemon=True)
@@ -113,6 +113,10 @@ class Writer:
     def submit(self, job: Job) -> None:
         """Queue a job; each gets exactly one result."""
         self._jobs.put(job)
+
+    def know(self, committed_before: Mapping[int, int]) -> None:
+        """Hear how far the group had committed partitions that were placed; before batches of theirs."""
+        self._ages.know(committed_before)
 
     def results(self, timeout_s: float = 0.0) -> Sequence[Result]:
         """The results that are there, after waiting for a first one so long at the most."""
@@ -214,7 +218,6 @@ class Writer:
 
     def _settle(self, batch: Batch, tally: Tally) -> None:
         """After COMMIT: move the positions on and count."""
-        self._ages.observe(batch, self._positions)
         for partition, span in batch.spans.items():
             before = self._positions[partition]
             metrics.SINK_GAPS.inc(gaps_in(span, before))
@@ -223,3 +226,4 @@ class Writer:
         for outcome in Outcome:
             count = sum(counts[outcome] for counts in tally.values())
             metrics.SINK_RECORDS.labels(outcome=outcome.value).inc(count)
+        self._ages.observe(batch)

@@ -18,7 +18,7 @@ from config.errors import Unavailable
 
 NEEDED_BYTES: Final = 200_000_000
 _READY_WITHIN_S: Final = 60.0
-_WRITTEN_WITHIN_S: Final = 30.0
+_WRITTEN_WITHIN_S: Final = 60.0
 _TRIES: Final = 2
 """Now and then a JVM does not end its training."""
 

@@ -1,9 +1,6 @@
-"""Which ages at a commit the objective counts, and when Kafka is asked how far it had come before."""
+"""Which ages at a commit the objective counts."""
 
-from collections.abc import Collection, Mapping
 from uuid import UUID
-
-import pytest
 
 from config import metrics
 from consumers.ages import Ages
@@ -18,19 +15,7 @@ LATE, IN_TIME = 61, 60
 ANOTHER = UUID(int=8)
 
 
-class Group:
-    """What a group has committed, and who asked for it."""
-
-    def __init__(self, **committed: int) -> None:
-        self.committed = {int(name[1:]): offset for name, offset in committed.items()}
-        self.asked: list[set[int]] = []
-
-    def __call__(self, partitions: Collection[int]) -> Mapping[int, int]:
-        self.asked.append(set(partitions))
-        return {p: offset for p, offset in self.committed.items() if p in partitions}
-
-
-def counted(ages: Ages, clock: FrozenClock, begin: int, *old_s: int, topic_id: UUID = TOPIC_ID) -> float:
+def counted(ages: Ages, clock: FrozenClock, begin: int, *old_s: int) -> float:
     """Let a batch of partition 0 with events so old be committed; returns how many ages were counted."""
     name, labels = "event_age_seconds_count", {"stage": "committed"}
     before = metrics.REGISTRY.get_sample_value(name, labels) or 0.0
@@ -39,50 +24,40 @@ def counted(ages: Ages, clock: FrozenClock, begin: int, *old_s: int, topic_id: U
         for number, age_s in enumerate(old_s)
     ]
     batch = Batch(spans={0: Span(begin, begin + len(reads), len(reads))}, reads=reads)
-    row = Row(topic_id, begin)
-    ages.observe(batch, {0: Position(topic_id=TOPIC_ID, row=row, begin=begin, first=0)})
+    ages.observe(batch)
     return (metrics.REGISTRY.get_sample_value(name, labels) or 0.0) - before
 
 
-def placed(group: Group) -> tuple[Ages, FrozenClock]:
+def placed(committed: int, former_topic: UUID = TOPIC_ID) -> tuple[Ages, FrozenClock]:
+    """Partition 0 goes on at the begin of its topic; the group had committed so much."""
     clock = FrozenClock()
-    ages = Ages(group, clock)
-    ages.placed([0])
+    ages = Ages(clock)
+    ages.placed({0: Position(topic_id=TOPIC_ID, row=Row(former_topic, 0), begin=0, first=0)})
+    ages.know({0: committed})
     return ages, clock
 
 
-def test_what_is_in_time_is_counted_whatever_it_is_and_asks_for_nothing() -> None:
-    group = Group(p0=99)
-    ages, clock = placed(group)
+def test_what_is_in_time_is_counted_whatever_it_is() -> None:
+    ages, clock = placed(99)
     assert counted(ages, clock, 0, IN_TIME, 0, -5) == 3
-    assert group.asked == []
 
 
 def test_late_ones_count_from_where_the_group_had_come_to() -> None:
-    group = Group(p0=3)
-    ages, clock = placed(group)
+    ages, clock = placed(3)
     batch = Batch(spans={0: Span(0, 2, 2)})
     assert counted(ages, clock, 0, LATE, LATE) == 0
     assert ages.read_before(batch) == {0: 3}
     assert counted(ages, clock, 2, LATE, LATE, IN_TIME) == 2
     assert ages.read_before(Batch(spans={0: Span(2, 5, 3)})) == {}
-    assert group.asked == [{0}]
 
 
-@pytest.mark.parametrize("again", [False, True])
-def test_kafka_is_asked_at_the_first_batch_after_a_placing_alone(again: bool) -> None:
-    """Later it would tell what was committed since."""
-    group = Group(p0=9)
-    ages, clock = placed(group)
-    assert counted(ages, clock, 0, IN_TIME) == 1
-    if again:
-        ages.placed([0])
-    assert counted(ages, clock, 1, LATE) == (0 if again else 1)
-    assert group.asked == ([{0}] if again else [])
+def test_what_was_known_is_forgotten_when_a_partition_is_placed_again() -> None:
+    ages, clock = placed(9)
+    assert counted(ages, clock, 0, LATE) == 0
+    ages.placed({0: Position(topic_id=TOPIC_ID, row=Row(TOPIC_ID, 1), begin=1, first=0)})
+    assert counted(ages, clock, 1, LATE) == 1
 
 
 def test_a_recreated_topic_has_new_records() -> None:
-    group = Group(p0=9)
-    ages, clock = placed(group)
-    assert counted(ages, clock, 0, LATE, topic_id=ANOTHER) == 1
-    assert group.asked == []
+    ages, clock = placed(9, former_topic=ANOTHER)
+    assert counted(ages, clock, 0, LATE) == 1
