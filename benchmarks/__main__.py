@@ -54,7 +54,8 @@ def command(  # noqa: PLR0913 - each is one option of the command
     output: Annotated[
         Path | None,
         typer.Option(
-            help="Write the results here. Default: benchmarks/results.json, if nothing is left out."
+            help="Write the results here; of a part, into what is there. "
+            "Default: benchmarks/results.json, if nothing is left out."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as one JSON object.")] = False,
@@ -82,7 +83,7 @@ def command(  # noqa: PLR0913 - each is one option of the command
     told = _measured(rounds, only, (events, night_events), console)
     whole = (only, events, night_events) == (None, NARROW_COUNT, NIGHT_COUNT)
     if path := output or (results.FILE if whole else None):
-        results.write(told, path)
+        results.write(told, path, alone=None if only is None else only.value)
     console.print(results.as_table(told))
     for problem in (lacking := [*told["invalid"], *below_floor(told)]):
         console.print(f"[yellow]{'invalid' if problem in told['invalid'] else 'slow'}:[/] {escape(problem)}")
@@ -123,7 +124,7 @@ def _measured(
             told |= measure_rebuild(stand, console, rounds=rounds, count=counts[0])
         if only in {None, Part.OBSERVATION}:
             told |= measure_observation(stand, console, rounds=pairs, count=counts[0])
-        around = results.around(stand.versions, rounds, load_before)
+        around = results.around(stand.versions, pairs if only is Part.OBSERVATION else rounds, load_before)
     return told | {"valid": not invalid, "invalid": invalid} | around
 
 

@@ -23,6 +23,7 @@ _CONDITIONS: Final = {
     "batch_1000": "batches of 1,000",
     "batch_20000": "batches of 20,000",
 }
+_AROUND: Final = frozenset({"valid", "invalid", "date", "rounds", "machine", "versions"})
 Row = tuple[str, str, str, str, str]
 HEAD: Final[Row] = ("what, a second", "measured", "its limit", "ratio", "aim")
 
@@ -45,9 +46,25 @@ def around(services: Mapping[str, str], rounds: int, load_before: float) -> dict
     }
 
 
-def write(results: Mapping[str, Any], path: Path) -> None:
-    """Write the results, readable and comparable line by line."""
+def write(results: Mapping[str, Any], path: Path, alone: str | None = None) -> None:
+    """Write the results, readable and comparable line by line.
+
+    Args:
+        results: All that was measured.
+        path: Where to.
+        alone: The part that was measured alone: what the file has of the others stays, with its date.
+    """
+    if alone is not None and path.exists():
+        results = _merged(json.loads(path.read_text("utf-8")), results, alone)
     path.write_text(json.dumps(results, indent=2) + "\n", "utf-8")
+
+
+def _merged(former: dict[str, Any], results: Mapping[str, Any], alone: str) -> dict[str, Any]:
+    invalid = [*former["invalid"], *results["invalid"]]
+    parts = {name: results[name] for name in results.keys() - _AROUND}
+    when = {name: results[name] for name in ("date", "rounds", "machine")}
+    measured_alone = former.get("alone", {}) | {alone: when}
+    return former | parts | {"valid": not invalid, "invalid": invalid, "alone": measured_alone}
 
 
 def as_line(results: Mapping[str, Any]) -> str:
@@ -147,9 +164,12 @@ def title(results: Mapping[str, Any]) -> str:
     """Date, machine and rounds in a line."""
     machine, rounds = results["machine"], results["rounds"]
     share = "one round" if rounds == 1 else f"median (min to max) of {rounds} rounds"
-    return (
-        f"{results['date']}, {machine['cores']} cores and {machine['memory_gib']} GiB for everything, {share}"
+    alone = "".join(
+        f"; {part} measured alone, {when['date']}, {when['rounds']} rounds"
+        for part, when in sorted(results.get("alone", {}).items())
     )
+    size = f"{machine['cores']} cores and {machine['memory_gib']} GiB for everything"
+    return f"{results['date']}, {size}, {share}{alone}"
 
 
 def _row(

@@ -103,3 +103,16 @@ def test_conditions_are_told_against_the_ordinary_one() -> None:
     stages = "… seconds for 100,000 events in decode / COPY / fence, upsert, offsets / COMMIT"
     assert rows[stages][0] == "0.90 / 0.20 / 0.90 / 0.10"
     assert rows["acknowledged to COMMIT at 100 a second, p50 / p99"][0] == "12.5 / 31 ms"
+
+
+def test_a_part_that_was_measured_alone_takes_its_place_and_keeps_its_date(tmp_path: Path) -> None:
+    path, whole = tmp_path / "results.json", measured() | {"valid": True, "invalid": []}
+    results.write(whole, path)
+    part = {"relay": {"ratio": 0.5}, **results.around({}, 5, 0.1), "valid": False, "invalid": ["slow"]}
+    results.write(part | {"date": "2027-01-02"}, path, alone="relay")
+    told = json.loads(path.read_text())
+    assert (told["sink"]["ratio"], told["relay"]) == (whole["sink"]["ratio"], {"ratio": 0.5})
+    assert (told["date"], told["valid"], told["invalid"]) == (whole["date"], False, ["slow"])
+    assert results.title(told).endswith("one round; relay measured alone, 2027-01-02, 5 rounds")
+    results.write(whole, path)
+    assert "alone" not in json.loads(path.read_text())
