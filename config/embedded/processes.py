@@ -92,6 +92,7 @@ def spawn(launch: Launch) -> Child:
 
     def die_with_parent() -> None:  # after the change of user, which would clear the setting
         _libc.prctl(_PR_SET_PDEATHSIG, int(launch.death_signal), 0, 0, 0)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # what a shell puts into the background ignores it
         if os.getppid() != parent:  # it died before the setting was made
             os._exit(1)
 
