@@ -20,6 +20,8 @@ from config.errors import RelayError, Unavailable
 
 KAFKA_VERSION = "4.3.1"
 NEEDED_BYTES = 300_000_000  # jars 46 MB, data of all services 100 MB, and some room to work in
+UNFINISHED = "unfinished-"
+"""How directories of a cache begin that whoever holds its lock works in."""
 
 
 @dataclass(frozen=True)
@@ -111,9 +113,14 @@ def _sha256(path: Path) -> str:
 
 @contextmanager
 def one_at_a_time(cache: Path) -> Iterator[None]:
-    """Two first starts with one cache: the second waits, then finds what the first has made."""
+    """Two first starts with one cache: the second waits, then finds what the first has made.
+
+    What one that was killed has left unfinished is removed.
+    """
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        for left in cache.glob(f"{UNFINISHED}*"):
+            shutil.rmtree(left)
         yield
 
 
@@ -123,8 +130,6 @@ def _download(cache: Path, jars: Path, release: Release, say: Callable[[str], No
 
     repository = cache / "maven"
     drop_broken(repository, release.pins)
-    for left in cache.glob("unfinished-*"):
-        shutil.rmtree(left)
     try:
         present = len(list(repository.rglob("*.jar")))
         with certificates(), Arrivals(jars=len(release.pins), present=present, say=say) as arrivals:
@@ -165,7 +170,7 @@ def _fetch(repository: Path, coordinates: Sequence[str], arrivals: Arrivals) -> 
 
 def _publish(paths: list[Path], cache: Path, jars: Path, pins: Mapping[str, str]) -> None:
     """Make the directory appear whole: who is killed before leaves none."""
-    with tempfile.TemporaryDirectory(dir=cache, prefix="unfinished-") as name:
+    with tempfile.TemporaryDirectory(dir=cache, prefix=UNFINISHED) as name:
         unfinished = Path(name) / "jars"
         unfinished.mkdir(mode=0o755)
         for path in paths:

@@ -10,17 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from config.embedded.jars import check_space, one_at_a_time
+from config.embedded.jars import UNFINISHED, check_space, one_at_a_time
 from config.embedded.kafka import Cluster, classes_of, new_cluster_id
 from config.embedded.processes import Child, end, identify, spawn
 from config.embedded.state import free_port
 from config.errors import Unavailable
 
-NEEDED_BYTES: Final = 200_000_000
+_NEEDED_BYTES: Final = 200_000_000
 _READY_WITHIN_S: Final = 60.0
 _WRITTEN_WITHIN_S: Final = 60.0
-_TRIES: Final = 2
-"""Now and then a JVM does not end its training."""
 
 
 def prepare(jars: Path, say: Callable[[str], None]) -> Path:
@@ -31,7 +29,7 @@ def prepare(jars: Path, say: Callable[[str], None]) -> Path:
         say: Told what is going on.
 
     Raises:
-        Unavailable: The broker did not start, or ended without the file.
+        Unavailable: The broker did not start, or did not end in time and with the file.
         RelayError: The disk is full.
     """
     classes = classes_of(jars)
@@ -40,17 +38,10 @@ def prepare(jars: Path, say: Callable[[str], None]) -> Path:
             return classes
         for former in jars.parent.glob(f"{jars.name}-*.aot"):
             former.unlink()
-        check_space(jars.parent, NEEDED_BYTES)
+        check_space(jars.parent, _NEEDED_BYTES)
         say("preparing Kafka for quick starts, once: about 10 s")
-        for tries_left in reversed(range(_TRIES)):
-            with tempfile.TemporaryDirectory(dir=jars.parent, prefix="unfinished-") as name:
-                try:
-                    _train(Path(name), jars).rename(classes)
-                    break
-                except Unavailable as error:
-                    if not tries_left:
-                        raise
-                    say(f"once more, as {str(error).partition(';')[0]}")
+        with tempfile.TemporaryDirectory(dir=jars.parent, prefix=UNFINISHED) as name:
+            _train(Path(name), jars).rename(classes)
     return classes
 
 
