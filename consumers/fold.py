@@ -1,7 +1,7 @@
 """Which state of a session wins: the rule, once in Python for keys that a batch holds several times.
 
-`sql/upsert_sessions.sql` says the same for one event against the row; a property test holds the two
-together.
+`sql/upsert_sessions.sql` with `sql/state_order.sql` says the same for one event against the row; a property
+test holds the two together.
 """
 
 from collections.abc import Iterable

@@ -14,6 +14,18 @@ def _load(name: str) -> sql.SQL:
     return sql.SQL(text)  # committed and reviewed by us, so vouched for
 
 
+_STATE_ORDER: Final = _load("state_order")
+
+
+def state_order(table: str) -> sql.Composed:
+    """By what the states of a session are compared, as a row of values: the greater one wins.
+
+    Args:
+        table: Whose columns are meant: a table's name or its alias in the statement.
+    """
+    return _STATE_ORDER.format(state=sql.Identifier(table))
+
+
 CREATE_STAGE: Final = _load("create_stage")
 SET_SESSION: Final = _load("set_session")
 SET_TIMEOUTS: Final = _load("set_timeouts")
@@ -23,7 +35,9 @@ READ_STATES: Final = _load("read_states")
 LOCK_STATES: Final = _load("lock_states")
 INSERT_OFFSETS: Final = _load("insert_offsets")
 FENCE_OFFSETS: Final = _load("fence_offsets")
-UPSERT_SESSIONS: Final = _load("upsert_sessions")
+UPSERT_SESSIONS: Final = _load("upsert_sessions").format(
+    order_of_staged=state_order("excluded"), order_of_row=state_order("sessions")
+)
 UPSERT_AND_TELL: Final = sql.SQL(
     "WITH written AS ({} RETURNING (xmax = 0) AS inserted) SELECT inserted, count(*) FROM written GROUP BY 1"
 ).format(UPSERT_SESSIONS)

@@ -74,7 +74,13 @@ def _of(columns: Sequence[str]) -> dict[str, sql.Composable]:
         case.format(sql.Identifier("l", name), sql.Identifier("s", name), sql.Literal(name))
         for name in columns
     ]
-    return {"of_live": side("l"), "of_shadow": side("s"), "cases": sql.SQL(", ").join(cases)}
+    return {
+        "of_live": side("l"),
+        "of_shadow": side("s"),
+        "cases": sql.SQL(", ").join(cases),
+        "order_of_live": statements.state_order("l"),
+        "order_of_shadow": statements.state_order("s"),
+    }
 
 
 def _example(

@@ -1,6 +1,6 @@
 -- What decides about the next event of these sessions, and where in the log that came from. The lateral subquery keeps
 -- its OFFSET 0 so that each key is looked up by the primary key, whatever the planner thinks of unnest. A time more than
--- 24 hours after its own arrival counts as none told, as in upsert_sessions.sql.
+-- 24 hours after its own arrival counts as none told, as in state_order.sql.
 SELECT k.position, s.kafka_topic_id, s.kafka_partition, s.kafka_offset,
        s.type, s.sequence, s.occurred_us, s.received_us, s.normaliser, s.event_id, s.applied
 FROM unnest(%(tenants)s::text[], %(sources)s::text[], %(session_ids)s::text[])

@@ -1,11 +1,10 @@
--- Conditional upsert: a staged event replaces the row whole if it wins, else it leaves it alone. The rule is
--- that of consumers/fold.py: an event that the row remembers is a duplicate; otherwise the greater of
--- (rank of type, sequence, occurred_at, received_at, normaliser, event_id) wins, where a time more than
--- 24 hours after its own arrival counts as none told. Rows go in by key, so that two writers never
--- wait for each other in a circle; the session's id comes first, as it tells rows apart at one look (a twentieth of
--- the time). `folded` are the keys that the batch held several times: their staged row is already
--- the winner of them all, with the ids of all that were written; where these are several, they may
--- have displaced its own id from what the row remembers, and whether it is a duplicate was decided in the fold.
+-- Conditional upsert: a staged event replaces the row whole if it wins, else it leaves it alone. The rule is that
+-- of consumers/fold.py: an event that the row remembers is a duplicate; otherwise the greater of (rank of type,
+-- sequence, occurred_at, received_at, normaliser, event_id) wins, by state_order.sql. Rows go in by key, so that
+-- two writers never wait for each other in a circle; the session's id comes first, as it tells rows apart at one
+-- look (a twentieth of the time). `folded` are the keys that the batch held several times: their staged row is
+-- already the winner of them all, with the ids of all that were written; where these are several, they may have
+-- displaced its own id from what the row remembers, and whether it is a duplicate was decided in the fold.
 INSERT INTO sessions (
     tenant, source, session_id, user_id, event_id,
     type, sequence, occurred_at, received_at, normaliser,
@@ -56,14 +55,4 @@ ON CONFLICT (tenant, source, session_id) DO UPDATE SET
         [greatest(1, cardinality(sessions.applied_event_ids) + cardinality(excluded.applied_event_ids) - 15) :],
     updated_at = now()
 WHERE (cardinality(excluded.applied_event_ids) > 1 OR excluded.event_id <> ALL (sessions.applied_event_ids))
-  AND (
-      array_position(ARRAY['SESSION_STARTED', 'INFERENCE_COMPLETE', 'SESSION_FAILED', 'SESSION_COMPLETE', 'SESSION_DELETED'], excluded.type),
-      excluded.sequence,
-      CASE WHEN excluded.occurred_at > excluded.received_at + interval '24 hours' THEN 'epoch' ELSE excluded.occurred_at END,
-      excluded.received_at, excluded.normaliser, excluded.event_id
-  ) > (
-      array_position(ARRAY['SESSION_STARTED', 'INFERENCE_COMPLETE', 'SESSION_FAILED', 'SESSION_COMPLETE', 'SESSION_DELETED'], sessions.type),
-      sessions.sequence,
-      CASE WHEN sessions.occurred_at > sessions.received_at + interval '24 hours' THEN 'epoch' ELSE sessions.occurred_at END,
-      sessions.received_at, sessions.normaliser, sessions.event_id
-  )
+  AND {order_of_staged} > {order_of_row}

@@ -50,11 +50,13 @@ def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def demo(state_dir: Path, *arguments: str, tree: Path = ROOT) -> Iterator[subprocess.Popen[str]]:
+def demo(
+    state_dir: Path, *arguments: str, tree: Path = ROOT, **settings: str
+) -> Iterator[subprocess.Popen[str]]:
     """A demo that runs; killed at the end should it still do so."""
     command = [sys.executable, "-m", "session_relay.cli", "up", "--state-dir", str(state_dir), *arguments]
     cache = os.environ.get("SESSION_RELAY_CACHE") or str(ROOT / ".session-relay" / "cache")
-    environment = os.environ | {"PYTHONPATH": str(tree), "SESSION_RELAY_CACHE": cache}
+    environment = os.environ | {"PYTHONPATH": str(tree), "SESSION_RELAY_CACHE": cache} | settings
     with (
         (state_dir / "demo.err").open("w") as errors,
         subprocess.Popen(
@@ -142,14 +144,15 @@ def test_once_ends_with_everything_stored_as_the_ledger_expects(state_dir: Path)
 
 
 def test_a_broken_upsert_is_found(state_dir: Path, tmp_path: Path) -> None:
-    """Method: a copy of the tree whose upsert lets the last event win, whatever it is."""
+    """Method: a copy of the tree whose upsert lets the last event win, in batches too small to choose before."""
     for room in ROOMS:
         shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
     statement = tmp_path / "consumers" / "sql" / "upsert_sessions.sql"
-    head, condition, _ = statement.read_text().partition("  AND (\n      array_position")
+    head, condition, _ = statement.read_text().partition("  AND {order_of_staged} > {order_of_row}")
     statement.write_text(head)
     assert condition
-    with demo(state_dir, "--once", "--json", "--count", "700", tree=tmp_path) as process:
+    arguments = ("--once", "--json", "--count", "700")
+    with demo(state_dir, *arguments, tree=tmp_path, SINK__BATCH_ROWS="10") as process:
         out, _ = process.communicate(timeout=150)
     assert process.returncode == 1
     assert json.loads(out.splitlines()[-1])["lost"] > 0
