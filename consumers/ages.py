@@ -5,14 +5,13 @@ has sent again, and what is read again because a backup of Postgres was put back
 records are looked at, and nearly always there is none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from config import metrics
 from config.clock import Clock
 from consumers.batch import Batch, Read
 from consumers.dead_letters import REDRIVES
-from consumers.positions import Position
 from schemas.event import MICROSECONDS
 
 LATE_S: Final = 60.0
@@ -28,24 +27,16 @@ class Ages:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._begun_anew: set[int] = set()
         self._known: dict[int, int] = {}
 
-    def placed(self, positions: Mapping[int, Position]) -> None:
-        """Forget what was known of these partitions: they may go on before where they were.
-
-        The records of a topic that was recreated are new ones, whatever was committed of the former.
-        """
-        for partition, at in positions.items():
+    def forget(self, partitions: Iterable[int]) -> None:
+        """Forget what was known of partitions that are placed anew: they may go on before where they were."""
+        for partition in partitions:
             self._known.pop(partition, None)
-            self._begun_anew.discard(partition)
-            if at.row is not None and at.row.topic_id != at.topic_id:
-                self._begun_anew.add(partition)
 
     def know(self, committed_before: Mapping[int, int]) -> None:
         """Hear how far partitions had been committed: after they were placed, before any batch of theirs."""
-        same = committed_before.keys() - self._begun_anew
-        self._known.update((partition, committed_before[partition]) for partition in same)
+        self._known.update(committed_before)
 
     def observe(self, batch: Batch) -> None:
         """Count the ages of a batch's events, after COMMIT."""
@@ -55,10 +46,6 @@ class Ages:
             aged = zip(ages_s, batch.reads, strict=True)
             ages_s = [age_s for age_s, read in aged if age_s <= LATE_S or not self._goes_again(read)]
         metrics.EVENT_AGE.labels("committed").observe(ages_s)
-
-    def read_before(self, batch: Batch) -> Mapping[int, int]:
-        """Where what is read again ends, of the batch's partitions that have not come so far yet."""
-        return {p: end for p, span in batch.spans.items() if (end := self._known.get(p, 0)) > span.end}
 
     def _goes_again(self, read: Read) -> bool:
         if read.offset < self._known.get(read.partition, 0):

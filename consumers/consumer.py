@@ -23,7 +23,6 @@ Record = tuple[int, int, int, Message]
 """Partition, the offset that was expected, the offset that came, and the message as librdkafka has it."""
 
 _ADVICE_S: Final = 1.0
-_NONE: Final[Mapping[int, int]] = {}
 _REPLACE_ON: Final = (
     KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001 - the library's own name
     KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - likewise
@@ -60,6 +59,7 @@ class Consumer:
         self.next: dict[int, int] = {}
         """The next offset to hand out of each placed partition."""
         self._read_before: dict[int, int] = {}
+        """Where what is read again ends, of partitions that the group had committed once."""
         self._unsought: dict[int, int] = {}
         self._doubted: dict[int, int] = {}
         self._ended: set[int] = set()
@@ -116,14 +116,19 @@ class Consumer:
     def committed_before(self, partitions: Iterable[int]) -> Mapping[int, int]:
         """How far the group has committed these partitions of ours, those of which it has committed anything.
 
-        While one of them is read again, this is where that ends: its member says so beside the offset.
+        While one of them is read again, this is where that ends: `commit` says so beside the offset.
         Advice, for figures alone: of what Kafka does not tell in time nothing is told, and nothing raised.
-        (An administrator's client may end the process over the same question, by librdkafka 2.15.1.)
+
+        Asked of the group's member, not of an administrator's client: when the coordinator moves,
+        librdkafka 2.15 turns to the asking client's own group (`rd_kafka_handle_OffsetFetch_err_action`
+        in rdkafka_request.c), which an administrator's has not, and the process ends.
         """
         with suppress(KafkaException):
             asked = [self._at(partition) for partition in partitions if partition in self.next]
             found = self._member.kafka.committed(asked, timeout=_ADVICE_S) if asked else []
-            return {at.partition: max(at.offset, _number(at.metadata)) for at in found if at.offset >= 0}
+            before = {at.partition: max(at.offset, _number(at.metadata)) for at in found if at.offset >= 0}
+            self._read_before.update(before)
+            return before
         return {}
 
     def unplace(self) -> None:
@@ -147,15 +152,9 @@ class Consumer:
         self._unsought.update(self.next)
         self._seek_unsought()
 
-    def commit(self, next_offsets: Mapping[int, int], read_before: Mapping[int, int] = _NONE) -> None:
-        """Tell Kafka how far we are: advisory, for lag tools, so nobody waits for it.
-
-        Args:
-            next_offsets: By partition.
-            read_before: Where what is read again ends, as `committed_before` tells it to whoever goes on.
-        """
+    def commit(self, next_offsets: Mapping[int, int]) -> None:
+        """Tell Kafka how far we are, by partition: advisory, for lag tools, so nobody waits for it."""
         ours = self.assigned
-        self._read_before.update((p, end) for p, end in read_before.items() if p in ours)
         offsets = [self._reached(p, offset) for p, offset in next_offsets.items() if p in ours]
         if not offsets:
             return

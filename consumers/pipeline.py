@@ -198,15 +198,16 @@ class Pipeline:
                     self._postgres.succeeded()
                     self._decoder.place(positions)
                     consumer.place({p: at.begin for p, at in positions.items()})
-                    self._writer.know(consumer.committed_before(positions))
+                    same = [p for p, at in positions.items() if not at.is_recreated]
+                    self._writer.know(consumer.committed_before(same))
                     self._note(consumer, {p: at.begin for p, at in positions.items()})
-                case Written(next_offsets, read_before):
+                case Written(next_offsets):
                     self._under_way -= 1
                     self._oldest.written()
                     self._postgres.succeeded()
                     self._note(consumer, next_offsets)
                     self._written |= consumer.assigned & next_offsets.keys()
-                    consumer.commit(next_offsets, read_before)
+                    consumer.commit(next_offsets)
                 case Dropped():
                     self._under_way -= 1
                     self._oldest.failed()

@@ -47,6 +47,11 @@ class Position:
     skips: frozenset[int] = frozenset()
     """Offsets that an operator has told the sinks to step over; they count as parked."""
 
+    @property
+    def is_recreated(self) -> bool:
+        """Whether the topic is another one than that of the row: its records are new ones."""
+        return self.row is not None and self.row.topic_id != self.topic_id
+
 
 def place(row: Row | None, held: Log) -> Position:
     """Decide where a partition goes on.

@@ -67,8 +67,6 @@ class Written(NamedTuple):
     """Result: a batch is committed; its partitions' next offsets."""
 
     next_offsets: Mapping[int, int]
-    read_before: Mapping[int, int]
-    """Of partitions that are read again: the offset before which all had been committed once."""
 
 
 class Dropped(NamedTuple):
@@ -181,7 +179,7 @@ class Writer:
                 self._circuit.failed(error)
                 raise
         self._positions.update(positions)
-        self._ages.placed(positions)
+        self._ages.forget(positions)
         return Placed(positions)
 
     def _check(self, job: Check) -> Checked:
@@ -209,8 +207,7 @@ class Writer:
             return Dropped()
         self._circuit.call(partial(self._apply, batch, self._positions, self._settle))
         self._failures = 0
-        ends = {partition: span.end for partition, span in batch.spans.items()}
-        return Written(ends, self._ages.read_before(batch))
+        return Written({partition: span.end for partition, span in batch.spans.items()})
 
     def _continues(self, partition: int, begin: int) -> bool:
         position = self._positions.get(partition)

@@ -86,6 +86,18 @@ def test_what_is_read_again_is_late_but_once(rig: SinkRig, rows: str) -> None:
     assert ages(rig, sink, 81) == (41, 41)
 
 
+def test_a_recreated_topic_has_new_records(rig: SinkRig, admin: AdminClient) -> None:
+    """Method: the offsets that the table holds, and the group's, are those of a topic with another id."""
+    rig.publish(received(100, 40))
+    former = rig.start()
+    rig.wait_until_done(40)
+    eventually(lambda: 40 in {offset for offset, _ in place(admin, rig)})
+    former.terminate()
+    assert former.wait(10) == 0
+    rig.query("UPDATE consumer_offsets SET topic_id = gen_random_uuid()")
+    assert ages(rig, rig.start(), 40) == (40, 40)
+
+
 def test_the_member_that_goes_on_knows_what_is_read_again(rig: SinkRig, admin: AdminClient) -> None:
     """Method: the first one hangs in its third batch, and is killed."""
     rig.publish(received(100, 300))
