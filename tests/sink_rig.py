@@ -141,6 +141,13 @@ class SinkRig:
         """Wait until so many records are accounted for."""
         eventually(lambda: self.done() >= count, within_s)
 
+    def let_write(self, count: int) -> None:
+        """Start a sink, and end it when so many events are done in all."""
+        sink = self.start()
+        self.wait_until_done(count, within_s=90)
+        sink.terminate()
+        assert sink.wait(30) == 0
+
     def sums(self) -> dict[str, int]:
         """Outcomes over all partitions."""
         return dict(zip(OUTCOMES, self.query(f"{_SUMS} WHERE topic = '{self.topic}'")[0], strict=True))

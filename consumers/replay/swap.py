@@ -80,14 +80,14 @@ def _tried(building: Building, replay: Replay, since: Any) -> bool:
     try:
         with postgres_errors():
             try:
-                return _swapped(building, replay, since)
+                return swapped(building, replay, since)
             except (errors.LockNotAvailable, errors.DeadlockDetected):
                 return False
     except Poison:
         return False  # a record that Postgres rejects: folding outside the transaction sets it aside
 
 
-def _swapped(building: Building, replay: Replay, since: Any) -> bool:
+def swapped(building: Building, replay: Replay, since: Any) -> bool:
     """One try; False if the sinks have got too far ahead."""
     live = building.rebuild.live
     with building.pool.connection() as connection:

@@ -74,13 +74,6 @@ def test_a_second_run_archives_only_what_is_new(rig: SinkRig, tmp_path: Path) ->
     assert told(rig, "archive", "verify", archive)["problems"] == []
 
 
-def written(rig: SinkRig, count: int) -> None:
-    sink = rig.start()
-    rig.wait_until_done(count, within_s=90)
-    sink.terminate()
-    assert sink.wait(30) == 0
-
-
 def removed(rig: SinkRig, admin: AdminClient, to: dict[int, int]) -> None:
     """As retention does."""
     for one in admin.delete_records([TopicPartition(rig.topic, n, at) for n, at in to.items()]).values():
@@ -95,7 +88,7 @@ def test_without_its_topic_the_table_is_rebuilt(rig: SinkRig, admin: AdminClient
     archive = tmp_path / "archive"
     log = spread(random.Random(3), 1_500, sessions=80)
     publish_over_days(rig, log, days=5)
-    written(rig, len(log))
+    rig.let_write(len(log))
     archived(rig, archive)
     for deleted in admin.delete_topics([rig.topic]).values():
         deleted.result(20)
@@ -117,7 +110,7 @@ def test_archive_and_topic_together_are_the_log(rig: SinkRig, admin: AdminClient
     archived(rig, archive)
     held = ends(admin, rig.topic)
     rig.publish(log[800:])
-    written(rig, len(log))
+    rig.let_write(len(log))
     removed(rig, admin, {number: end // 2 for number, end in held.items()})
     rig.query("DELETE FROM sessions WHERE ctid IN (SELECT ctid FROM sessions LIMIT 20)")
     done = told(rig, *REBUILD, archive, "--processes", 2)
@@ -152,7 +145,7 @@ def test_rows_from_between_archive_and_topic_stay(rig: SinkRig, admin: AdminClie
     archived(rig, archive)
     rig.publish(made(session=f"b-{n}") for n in range(10))
     rig.publish(made(session=f"c-{n}") for n in range(5))
-    written(rig, 35)
+    rig.let_write(35)
     home = max(ends(admin, rig.topic).items(), key=lambda at: at[1])[0]
     removed(rig, admin, {home: 30})
     done = told(rig, *REBUILD, archive)
@@ -179,7 +172,7 @@ def test_sinks_that_wrote_what_no_archive_has_are_not_turned_back(rig: SinkRig, 
     plan = told(rig, *REBUILD, archive)
     assert (plan["topic_is_there"], plan["difference"]["only_in_log"]) == (False, 60)
     rig.publish([made(session="later")])
-    written(rig, len(EVENTS) + 1)
+    rig.let_write(len(EVENTS) + 1)
     error = run(rig, *REBUILD, archive, "--swap").exception
     assert isinstance(error, StoppedForSafety)
     assert "sinks have written since" in str(error)

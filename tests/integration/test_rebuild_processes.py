@@ -32,14 +32,6 @@ WAITING = (
 )
 
 
-def written(rig: SinkRig, count: int) -> None:
-    """Have a sink write so many, and end."""
-    sink = rig.start()
-    rig.wait_until_done(count, within_s=90)
-    sink.terminate()
-    assert sink.wait(30) == 0
-
-
 def winners(expected: Expected) -> dict[str, str]:
     return {session: winner for session, (winner, _) in expected.rows.items()}
 
@@ -53,7 +45,7 @@ def test_the_table_is_the_same_though_sessions_are_in_two_partitions(rig: SinkRi
     rig.publish(log)
     rig.publish_bytes((chance.choice([b"a", b"b", b"c", b"d"]), encode(event)) for event in shared)
     rig.publish_bytes([(b"u-1", b"poison")])
-    written(rig, len(log) + len(shared) + 1)
+    rig.let_write(len(log) + len(shared) + 1)
     done = told(rig, *COMMAND)
     assert (done["difference"]["only_in_log"], done["difference"]["only_in_table"]) == (0, 0)
     now = dict(rig.query(WINNERS.format("rebuild_1")))
@@ -69,12 +61,12 @@ def test_a_session_that_another_process_changes_meanwhile_is_folded_again(
 ) -> None:
     """Method: the row is changed in a transaction that ends only when the fold waits for it."""
     rig.publish([made(session="s-1")])
-    written(rig, 1)
+    rig.let_write(1)
     told(rig, "replay", "--rebuild", "--execute")
     last = made(session="s-1", sequence=3)
     others = [made(session=f"other-{n}", user=f"other-{n}") for n in range(20)]  # for the second process
     rig.publish([made(session="s-1", sequence=2), last, *others])  # s-1 twice: folded here, not by Postgres
-    written(rig, 23)
+    rig.let_write(23)
     with psycopg.connect(rig.database_url) as other:
         other.execute("UPDATE rebuild_1.sessions SET kafka_offset = kafka_offset + 100")
         command = started(rig, tmp_path / "rebuild.log", *COMMAND)
@@ -86,7 +78,7 @@ def test_a_session_that_another_process_changes_meanwhile_is_folded_again(
 
 def test_added_partitions_make_a_rebuild_begin_anew(rig: SinkRig, admin: AdminClient) -> None:
     rig.publish([made(session="s-1")])
-    written(rig, 1)
+    rig.let_write(1)
     told(rig, "replay", "--rebuild", "--execute")
     for one in admin.create_partitions([NewPartitions(rig.topic, PARTITIONS + 1)]).values():
         one.result(20)
@@ -101,7 +93,7 @@ def test_added_partitions_make_a_rebuild_begin_anew(rig: SinkRig, admin: AdminCl
 def test_one_that_is_killed_ends_all_and_the_same_command_goes_on(rig: SinkRig, tmp_path: Path) -> None:
     log = spread(random.Random(6), 3_000, sessions=80)
     rig.publish(log)
-    written(rig, len(log))
+    rig.let_write(len(log))
     command = started(rig, tmp_path / "rebuild.log", *COMMAND, "--rate", 200)
     shadow = "SELECT count(*) FROM pg_namespace WHERE nspname = 'rebuild_1'"
     eventually(lambda: rig.query(shadow) == [(1,)] and len(children_of(command.pid)) == 2, within_s=60)

@@ -1,18 +1,9 @@
 """A record that Postgres rejects is counted as parked, at whatever moment a rebuild meets it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
-from config.migrations.check import connect
-from config.settings import load
-from consumers.decoding import Decoder
-from consumers.replay.notes import Replays
-from consumers.replay.order import Order
-from consumers.replay.origin import LogOrigin
-from consumers.replay.rebuild import Building, Rebuild
 from tests.events import made
+from tests.rebuilding import begun
 from tests.replay_commands import told
 from tests.sink_rig import SinkRig
 
@@ -37,35 +28,14 @@ OF_TABLE = "SELECT tgname::text FROM pg_trigger WHERE tgrelid = 'sessions'::regc
 PARKED = "SELECT sum(parked) FROM rebuild_1.consumer_offsets"
 
 
-@contextmanager
-def begun(rig: SinkRig, monkeypatch: pytest.MonkeyPatch) -> Iterator[Building]:
-    """A rebuild, step by step."""
-    for name, value in rig.environment().items():
-        monkeypatch.setenv(name, value)
-    settings = load("sink")
-    with connect(rig.database_url) as connection:
-        replays, origin = Replays(connection), LogOrigin(settings.kafka, rig.topic)
-        rebuild = Rebuild(settings, connection, origin, Decoder())
-        replay = replays.begin(Order(), origin.held, rebuild.ranges(), "seeding")
-        with rebuild.begun(replays, replay) as building:
-            yield building
-
-
-def written(rig: SinkRig, count: int) -> None:
-    sink = rig.start()
-    rig.wait_until_done(count)
-    sink.terminate()
-    assert sink.wait(30) == 0
-
-
 def test_triggers_refuse_and_alter_what_is_folded_as_they_did_for_sinks(rig: SinkRig) -> None:
     """Method: one of each kind, and a row of another topic's that would be refused today."""
     rig.publish([made(session="old")])
-    written(rig, 1)
+    rig.let_write(1)
     rig.query("UPDATE sessions SET kafka_topic_id = gen_random_uuid()")
     rig.query(TRIGGERS)
     rig.publish([made(session="beast"), *(made(session=f"s-{n}") for n in range(9))])
-    written(rig, 11)
+    rig.let_write(11)
     assert rig.sums()["parked"] == 1
     before, heard = rig.query(ROWS), rig.query("SELECT * FROM heard ORDER BY 1")
     assert [zone for _, zone, _ in before] == [None, *["Asia/Seoul"] * 9]
@@ -74,25 +44,25 @@ def test_triggers_refuse_and_alter_what_is_folded_as_they_did_for_sinks(rig: Sin
     assert (done["difference"]["only_in_log"], done["difference"]["only_in_table"]) == (0, 0)
     assert rig.query(PARKED) == [(2,)]  # the old one's record, too
     rig.publish([made(session="s-3", sequence=7), made(session="later")])
-    written(rig, 13)
+    rig.let_write(13)
     before, heard = rig.query(ROWS), rig.query("SELECT * FROM heard ORDER BY 1")
     assert told(rig, "replay", "--rebuild", "--swap", "--execute")["swapped"]
     assert (rig.query(ROWS), rig.query("SELECT * FROM heard ORDER BY 1")) == (before, heard)
     assert rig.query(OF_TABLE) == [("altered",), ("fixed",), ("heard",), ("refused",)]
     rig.publish([made(session="beast", sequence=2), made(session="last")])
-    written(rig, 15)
+    rig.let_write(15)
     assert rig.sums()["parked"] == 2
     assert rig.query("SELECT timezone FROM sessions WHERE session_id = 'last'") == [("Asia/Seoul",)]
     assert len(rig.query("SELECT * FROM heard")) == len(heard) + 1
 
 
-def test_one_that_comes_between_fold_and_comparison(rig: SinkRig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_comes_between_fold_and_comparison(rig: SinkRig) -> None:
     """Method: the steps one by one; the record is published, and parked by a sink, between them."""
     rig.query("ALTER TABLE sessions ADD CONSTRAINT tame CHECK (session_id <> 'beast')")
     rig.publish(made(session=f"s-{n}") for n in range(20))
     rig.start()
     rig.wait_until_done(20)
-    with begun(rig, monkeypatch) as building:
+    with begun(rig) as (building, _):
         building.catch_up(lambda _: None)
         rig.publish([made(session="beast"), made(session="later")])
         rig.wait_until_done(22)

@@ -9,18 +9,12 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import TopicPartition
 
 from config.errors import SettingsError, StoppedForSafety
-from config.migrations.check import connect
-from config.settings import load
-from consumers.decoding import Decoder
-from consumers.replay.notes import Replays
-from consumers.replay.order import Order
-from consumers.replay.origin import LogOrigin
-from consumers.replay.rebuild import Rebuild
-from consumers.replay.swap import _swapped
+from consumers.replay.swap import swapped
 from schemas.codec import encode
 from schemas.event import EventType
 from schemas.identity import event_id
 from tests.events import made, spread
+from tests.rebuilding import begun
 from tests.replay_commands import ends, run, told
 from tests.sink_rig import SinkRig
 
@@ -30,19 +24,11 @@ SWAP = ("replay", "--rebuild", "--swap", "--execute")
 ROWS = "SELECT session_id, event_id::text, sequence, created_at FROM sessions ORDER BY 1"
 
 
-def written(rig: SinkRig, count: int) -> None:
-    """Wait for a sink, and let it end."""
-    sink = rig.start()
-    rig.wait_until_done(count, within_s=60)
-    sink.terminate()
-    assert sink.wait(30) == 0
-
-
 def test_nothing_is_turned_back_or_lost_beyond_the_log(rig: SinkRig, admin: AdminClient) -> None:
     """Method: the newest state is removed from the log, a stale one is behind it; a topic of long ago."""
     rig.publish([made(session=f"s-{n}", kind=EventType.SESSION_COMPLETE, sequence=5) for n in range(30)])
     rig.publish([made(session=f"s-{n}", sequence=1) for n in range(20)])
-    written(rig, 50)
+    rig.let_write(50)
     rig.query("UPDATE sessions SET kafka_topic_id = gen_random_uuid() WHERE session_id = 's-29'")
     rig.query("UPDATE sessions SET created_at = created_at - interval '9 days'")
     before = rig.query(ROWS)
@@ -53,41 +39,32 @@ def test_nothing_is_turned_back_or_lost_beyond_the_log(rig: SinkRig, admin: Admi
     assert (done["swapped"], done["beyond_the_log"]) == (True, 30)
     assert rig.query(ROWS) == before
     rig.publish([made(session="s-3", kind=EventType.SESSION_COMPLETE, sequence=6), made(session="new")])
-    written(rig, 52)
+    rig.let_write(52)
     assert rig.query("SELECT sequence FROM sessions WHERE session_id = 's-3'") == [(6,)]
     assert rig.query("SELECT count(*) FROM sessions") == [(31,)]
     rig.assert_accounted()
 
 
-def test_what_sinks_wrote_after_the_last_look_is_folded_behind_the_lock(
-    rig: SinkRig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_sinks_wrote_after_the_last_look_is_folded_behind_the_lock(rig: SinkRig) -> None:
     """Method: the steps one by one, with new sessions and revisions between catching up and the swap."""
     log = spread(random.Random(6), 600, 30)
     rig.publish(log[:400])
     rig.start()
     rig.wait_until_done(400, within_s=60)
-    for name, value in rig.environment().items():
-        monkeypatch.setenv(name, value)
-    settings = load("sink")
-    with connect(rig.database_url) as connection:
-        replays, origin = Replays(connection), LogOrigin(settings.kafka, rig.topic)
-        rebuild = Rebuild(settings, connection, origin, Decoder())
-        replay = replays.begin(Order(), origin.held, rebuild.ranges(), "seeding")
-        with rebuild.begun(replays, replay) as building:
-            building.catch_up(lambda _: None)
-            since = building.finish(lambda _: None)
-            rig.publish(log[400:])
-            rig.wait_until_done(600, within_s=60)
-            created = rig.query("SELECT session_id, created_at FROM sessions ORDER BY 1")
-            assert _swapped(building, replay, since)
+    with begun(rig) as (building, replay):
+        building.catch_up(lambda _: None)
+        since = building.finish(lambda _: None)
+        rig.publish(log[400:])
+        rig.wait_until_done(600, within_s=60)
+        created = rig.query("SELECT session_id, created_at FROM sessions ORDER BY 1")
+        assert swapped(building, replay, since)
     rig.assert_as_expected(log)
     assert rig.query("SELECT session_id, created_at FROM sessions ORDER BY 1") == created
 
 
 def test_rows_that_are_not_in_the_log_are_lost_only_if_that_is_allowed(rig: SinkRig) -> None:
     rig.publish([made(session=f"s-{n}") for n in range(5)])
-    written(rig, 5)
+    rig.let_write(5)
     rig.query("CREATE TEMP TABLE invented AS SELECT * FROM sessions LIMIT 1")
     rig.query("UPDATE invented SET session_id = 'invented'")
     rig.query("INSERT INTO sessions SELECT * FROM invented")
@@ -100,7 +77,7 @@ def test_rows_that_are_not_in_the_log_are_lost_only_if_that_is_allowed(rig: Sink
 
 def test_triggers_and_views_go_along_and_what_cannot_is_refused(rig: SinkRig) -> None:
     rig.publish([made(session=f"s-{n}") for n in range(5)])
-    written(rig, 5)
+    rig.let_write(5)
     rig.query("CREATE VIEW inner_view WITH (security_barrier = true) AS SELECT * FROM sessions")
     rig.query("CREATE VIEW outer_view AS SELECT count(*) AS nights FROM inner_view, dead_letters")
     rig.query(
@@ -121,7 +98,7 @@ def test_triggers_and_views_go_along_and_what_cannot_is_refused(rig: SinkRig) ->
     options = "SELECT reloptions FROM pg_class WHERE relname = 'inner_view'"
     assert rig.query(options) == [(["security_barrier=true"],)]
     rig.publish([made(session="beast")])
-    written(rig, 6)
+    rig.let_write(6)
     assert rig.sums()["parked"] == 1
 
 
@@ -136,7 +113,7 @@ def test_raw_is_read_by_todays_normaliser(rig: SinkRig, monkeypatch: pytest.Monk
     told_then = msgspec.structs.replace(told_then, event_id=event_id(told_then))
     broken = msgspec.structs.replace(made(session="s-2"), source="mine", raw=b"no JSON")
     rig.publish_bytes([(b"u-1", encode(event)) for event in (told_then, broken, made(session="s-3"))])
-    written(rig, 3)
+    rig.let_write(3)
     done = told(rig, *SWAP, "--renormalise")
     assert (done["renormalised"], done["kept"]) == (1, 2)
     assert {"timezone", "sleep_stages"} <= done["difference"]["columns"].keys()

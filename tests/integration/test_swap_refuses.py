@@ -6,16 +6,10 @@ from contextlib import contextmanager
 import pytest
 
 from config.errors import StoppedForSafety
-from config.migrations.check import connect
-from config.settings import load
-from consumers.decoding import Decoder
-from consumers.replay.notes import Replay, Replays
-from consumers.replay.order import Order
-from consumers.replay.origin import LogOrigin
-from consumers.replay.rebuild import Building, Rebuild
-from consumers.replay.swap import _swapped
+from consumers.replay.swap import swapped
 from schemas.event import EventType
 from tests.events import made
+from tests.rebuilding import begun
 from tests.replay_commands import run, told
 from tests.sink_rig import SinkRig
 
@@ -26,32 +20,13 @@ STATES = "SELECT session_id, type, normaliser FROM sessions ORDER BY 1"
 Swapping = Callable[[], bool]
 
 
-def written(rig: SinkRig, count: int) -> None:
-    """Wait for a sink, and let it end."""
-    sink = rig.start()
-    rig.wait_until_done(count, within_s=60)
-    sink.terminate()
-    assert sink.wait(30) == 0
-
-
 @contextmanager
-def built(rig: SinkRig, monkeypatch: pytest.MonkeyPatch) -> Iterator[Swapping]:
+def built(rig: SinkRig) -> Iterator[Swapping]:
     """A rebuild that is about to be swapped."""
-    for name, value in rig.environment().items():
-        monkeypatch.setenv(name, value)
-    settings = load("sink")
-    with connect(rig.database_url) as connection:
-        replays, origin = Replays(connection), LogOrigin(settings.kafka, rig.topic)
-        rebuild = Rebuild(settings, connection, origin, Decoder())
-        replay = replays.begin(Order(), origin.held, rebuild.ranges(), "seeding")
-        with rebuild.begun(replays, replay) as building:
-            building.catch_up(lambda _: None)
-            since = building.finish(lambda _: None)
-            yield lambda: swapped(building, replay, since)
-
-
-def swapped(building: Building, replay: Replay, since: object) -> bool:
-    return _swapped(building, replay, since)
+    with begun(rig) as (building, replay):
+        building.catch_up(lambda _: None)
+        since = building.finish(lambda _: None)
+        yield lambda: swapped(building, replay, since)
 
 
 @pytest.mark.parametrize("later", ["type = 'SESSION_COMPLETE'", "normaliser = normaliser + 1"])
@@ -60,7 +35,7 @@ def test_later_states_than_those_of_the_log_are_turned_back_only_if_that_is_allo
 ) -> None:
     """As a log leaves them that was cut and has grown again, or a rebuild that renormalised."""
     rig.publish([made(session=f"s-{n}", kind=EventType.SESSION_STARTED) for n in range(5)])
-    written(rig, 5)
+    rig.let_write(5)
     of_the_log = rig.query(STATES)
     rig.query(f"UPDATE sessions SET {later} WHERE session_id = 's-3'")
     rig.query("UPDATE sessions SET sequence = sequence - 1 WHERE session_id = 's-4'")
@@ -83,25 +58,21 @@ def test_later_states_than_those_of_the_log_are_turned_back_only_if_that_is_allo
         "written = written - 1, duplicate = duplicate + 1",
     ],
 )
-def test_what_sinks_wrote_of_another_log_is_not_lost(
-    rig: SinkRig, monkeypatch: pytest.MonkeyPatch, begun_anew: str
-) -> None:
+def test_what_sinks_wrote_of_another_log_is_not_lost(rig: SinkRig, begun_anew: str) -> None:
     """As they note it after the topic was recreated, or its log cut and read again, during a rebuild."""
     rig.publish([made(session=f"s-{n}") for n in range(5)])
-    written(rig, 5)
-    with built(rig, monkeypatch) as swapping:
+    rig.let_write(5)
+    with built(rig) as swapping:
         rig.query(f"UPDATE consumer_offsets SET {begun_anew} WHERE next_offset > 0")
         with pytest.raises(StoppedForSafety, match="begun anew with partition"):
             swapping()
     assert rig.query("SELECT to_regclass('replaced_1.sessions')") == [(None,)]
 
 
-def test_records_that_are_folded_behind_the_locks_leave_their_time_outs(
-    rig: SinkRig, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_records_that_are_folded_behind_the_locks_leave_their_time_outs(rig: SinkRig) -> None:
     """Else a process that is frozen there would hold up every sink and reader for ever."""
     rig.publish([made(session=f"s-{n}") for n in range(5)])
-    written(rig, 5)
+    rig.let_write(5)
     rig.query(
         "CREATE TABLE seen (idle text, statement text);"
         "CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO seen VALUES"
@@ -110,9 +81,9 @@ def test_records_that_are_folded_behind_the_locks_leave_their_time_outs(
         "CREATE TRIGGER see BEFORE UPDATE ON replays FOR EACH ROW WHEN (NEW.phase = 'swapped')"
         " EXECUTE FUNCTION see()"
     )
-    with built(rig, monkeypatch) as swapping:
+    with built(rig) as swapping:
         rig.publish([made(session="later")])
-        written(rig, 6)
+        rig.let_write(6)
         assert swapping()
     assert rig.query("SELECT * FROM seen") == [("5s", "1min")]
     assert rig.query("SELECT count(*) FROM sessions") == [(6,)]
