@@ -107,10 +107,10 @@ def _measured(
             told["sink"] = measure_sink(stand, console, rounds=rounds, narrow_count=narrow, night_count=night)
         if only in {None, Part.RELAY}:
             told["relay"] = measure_relay(stand, console, rounds=rounds)
-            invalid += told["relay"].pop("invalid")
+            invalid += [f"relay: {problem}" for problem in told["relay"].pop("invalid")]
         if only in {None, Part.SPOOL}:
             told["spool"] = measure_spool(stand, console, rounds=rounds)
-            invalid += told["spool"].pop("invalid")
+            invalid += [f"spool: {problem}" for problem in told["spool"].pop("invalid")]
         if only in {None, Part.CONDITIONS}:
             told["conditions"] = measure_conditions(
                 stand,

@@ -60,7 +60,8 @@ def write(results: Mapping[str, Any], path: Path, alone: str | None = None) -> N
 
 
 def _merged(former: dict[str, Any], results: Mapping[str, Any], alone: str) -> dict[str, Any]:
-    invalid = [*former["invalid"], *results["invalid"]]
+    of_others = [problem for problem in former["invalid"] if not problem.startswith(f"{alone}: ")]
+    invalid = [*of_others, *results["invalid"]]
     parts = {name: results[name] for name in results.keys() - _AROUND}
     when = {name: results[name] for name in ("date", "rounds", "machine")}
     measured_alone = former.get("alone", {}) | {alone: when}

@@ -17,6 +17,7 @@ from config.sections import KafkaSettings
 from consumers.batch import headers_of
 from consumers.dead_letters import MAX_MESSAGE_BYTES
 from consumers.fates import KafkaUnavailable, is_passing
+from consumers.replay.notes import NOTE_EVERY_S
 from consumers.replay.order import Order
 from consumers.replay.origin import Source
 from consumers.replay.reading import PATIENCE_S
@@ -24,7 +25,6 @@ from schemas.codec import decode
 from schemas.reader import Read as ReadBody
 
 _AT_ONCE: Final = 10_000
-_NOTE_EVERY_S: Final = 2.0
 Note = Callable[[Mapping[int, int], Mapping[str, int]], None]
 """Told next offsets and figures, now and then, of what is acknowledged."""
 Told = Callable[[int], None]
@@ -92,7 +92,7 @@ class Copying:
             told(len(records))
             if self._rate is not None:
                 self._wait(begun_s + done / self._rate)
-            if time.monotonic() - noted_s > _NOTE_EVERY_S:
+            if time.monotonic() - noted_s > NOTE_EVERY_S:
                 self._settle(reading, note)
                 noted_s = time.monotonic()
         self._settle(reading, note)

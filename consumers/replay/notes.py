@@ -16,6 +16,8 @@ from consumers.fates import postgres_errors
 from consumers.replay.held import Held
 from consumers.replay.order import Order, Range, Ranges
 
+NOTE_EVERY_S: Final = 2.0
+"""Of a replay that goes on: how often its row is to say how far it is."""
 LOCK_CLASS: Final = 0x5E55
 """First half of the advisory lock's number; the second is the replay's id."""
 

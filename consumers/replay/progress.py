@@ -2,13 +2,10 @@
 
 import time
 from threading import Lock
-from typing import Final
 
 from consumers.replay.folding import Told
-from consumers.replay.notes import Replay, Replays
+from consumers.replay.notes import NOTE_EVERY_S, Replay, Replays
 from consumers.replay.rebuild import Building
-
-NOTE_EVERY_S: Final = 2.0
 
 
 class Progress:
