@@ -144,7 +144,7 @@ def test_once_ends_with_everything_stored_as_the_ledger_expects(state_dir: Path)
 
 
 def test_a_broken_upsert_is_found(state_dir: Path, tmp_path: Path) -> None:
-    """Method: a copy of the tree whose upsert lets the last event win, in batches too small to choose before."""
+    """Method: a tree whose upsert lets the last event win, and batches too small to choose before it."""
     for room in ROOMS:
         shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
     statement = tmp_path / "consumers" / "sql" / "upsert_sessions.sql"
