@@ -10,6 +10,7 @@ from redis import Redis as Client
 
 from config.embedded.redis import Redis
 from tests.eventually import eventually
+from tests.freezing import freeze
 from tests.ports import free_port
 
 
@@ -30,7 +31,7 @@ class RedisProcess:
 
     def freeze(self) -> None:
         """It keeps its connections, takes new ones, and says nothing."""
-        os.kill(self._process.pid, signal.SIGSTOP)
+        freeze(self._process.pid)
 
     def wake(self) -> None:
         os.kill(self._process.pid, signal.SIGCONT)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from confluent_kafka.cimpl import NewTopic
 from config.embedded.services import Addresses, EmbeddedServices, Mode, start_detached, status, stop
 from config.errors import RelayError
 from tests.eventually import eventually
+from tests.freezing import freeze
 
 pytestmark = pytest.mark.integration
 TOPIC = "embedded-services"
@@ -138,7 +138,7 @@ def test_a_service_that_ends_by_itself_is_told_missing(services: EmbeddedService
 
 
 def test_a_frozen_service_stops_like_any_other(services: EmbeddedServices) -> None:
-    os.kill(services.pids["postgres"], signal.SIGSTOP)
+    freeze(services.pids["postgres"])
     services.stop("postgres")
     assert "postgres" not in services.pids
     services.start("postgres")

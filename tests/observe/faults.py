@@ -17,6 +17,7 @@ from tests.deliveries import as_body, generic_session
 from tests.events import made
 from tests.eventually import eventually
 from tests.faults.relay.test_spool_set_aside import bound_records
+from tests.freezing import freeze
 from tests.kafka_wire import FETCH, KafkaWire
 from tests.observe.hung_disk import hung_disk
 from tests.observe.stage import SPOOL_BYTES, STORM_WINDOW, TOPIC, Stage
@@ -97,7 +98,7 @@ def postgres_killed(stage: Stage) -> Iterator[None]:
 @contextmanager
 def kafka_frozen_until_the_spool_is_full(stage: Stage) -> Iterator[None]:
     broker = stage.services.pids["kafka-1"]
-    os.kill(broker, signal.SIGSTOP)
+    freeze(broker)
     try:
         body = _big_delivery()
         with httpx.Client(timeout=30, trust_env=False) as client:

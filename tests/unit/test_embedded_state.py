@@ -13,6 +13,7 @@ from config.embedded.processes import Identity, end, identify
 from config.embedded.state import State, choose_ports, end_leftovers, load, save, take_lock
 from config.embedded.wheels import directory
 from config.errors import RelayError
+from tests.freezing import freeze
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_a_stranger_with_a_leftovers_number_is_spared(sleeper: subprocess.Popen[
 
 
 def test_a_frozen_process_is_woken_to_be_ended(sleeper: subprocess.Popen[bytes]) -> None:
-    sleeper.send_signal(signal.SIGSTOP)
+    freeze(sleeper.pid)
     end([known(sleeper)])
     assert sleeper.wait(5) == -signal.SIGINT
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.chaos.fault import fault
 from tests.chaos.stage import Stage, connected
+from tests.freezing import freeze
 
 _OTHERS = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -95,7 +96,7 @@ def _away(stage: Stage, name: str, *, kill: bool) -> Iterator[None]:
 @contextmanager
 def _frozen(stage: Stage, name: str) -> Iterator[None]:
     pid = stage.services.pids[name]
-    os.kill(pid, signal.SIGSTOP)
+    freeze(pid)
     try:
         yield
     finally:

@@ -16,6 +16,7 @@ from schemas.codec import decode
 from tests.backfill_process import BackfillProcess, users_file
 from tests.eventually import eventually
 from tests.fake_asleep import FakeAsleep
+from tests.freezing import freeze
 from tests.relay_process import records
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
@@ -38,7 +39,7 @@ def test_frozen_kafka_is_waited_for_or_gone_on_with(
         users = ("--users", users_file(tmp_path, fake.ids()))
         backfill = BackfillProcess(tmp_path, fake, kafka, topic, *users, **settings)
         eventually(lambda: len(fake.asked) > 50)
-        os.kill(broker, signal.SIGSTOP)
+        freeze(broker)
         try:
             if code is ExitCode.DONE:
                 port = backfill.told("sidecar_started")["port"]

@@ -11,6 +11,7 @@ from config.embedded.services import EmbeddedServices
 from schemas.codec import decode
 from tests.deliveries import as_body, generic_session
 from tests.eventually import eventually
+from tests.freezing import freeze
 from tests.relay_process import RelayProcess, records
 
 pytestmark = pytest.mark.faults
@@ -32,7 +33,7 @@ def test_frozen_kafka_costs_503_at_the_deadline_and_never_an_acknowledged_event(
             return answer.status_code, ids[0], answer.elapsed.total_seconds()
 
         before = [send(number) for number in range(20)]
-        os.kill(broker, signal.SIGSTOP)
+        freeze(broker)
         try:
             with ThreadPoolExecutor(16) as pool:
                 during = list(pool.map(send, range(100, 116)))
@@ -67,7 +68,7 @@ def test_a_full_buffer_is_503_at_once(services: EmbeddedServices, topic: str, tm
     with RelayProcess.running(tmp_path, kafka, topic, **settings) as relay:
         eventually(relay.is_ready)
         assert relay.post("/webhooks/plain", as_body(generic_session())).status_code == 200
-        os.kill(broker, signal.SIGSTOP)
+        freeze(broker)
         try:
             with ThreadPoolExecutor(12) as pool:
                 answers = list(
@@ -90,7 +91,7 @@ def test_a_frozen_kafka_does_not_hold_up_the_end(
     broker = services.pids["kafka-1"]
     with RelayProcess.running(tmp_path, kafka, topic, RELAY__SHUTDOWN_S="3", RELAY__SPOOL="false") as relay:
         assert relay.post("/webhooks/plain", as_body(generic_session())).status_code == 200
-        os.kill(broker, signal.SIGSTOP)
+        freeze(broker)
         try:
             with ThreadPoolExecutor(1) as pool:
                 waiting = pool.submit(relay.post, "/webhooks/plain", as_body(generic_session(sequence=9)))

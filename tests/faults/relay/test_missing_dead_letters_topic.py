@@ -15,6 +15,7 @@ from producers.kafka_errors import MENDABLE
 from schemas.codec import decode
 from tests.deliveries import as_body, generic_session
 from tests.eventually import eventually
+from tests.freezing import freeze
 from tests.relay_process import SOURCES, RelayProcess, records
 
 pytestmark = pytest.mark.faults
@@ -66,7 +67,7 @@ def test_what_was_spooled_for_it_steps_aside_until_the_next_start(
     services: EmbeddedServices, admin: AdminClient, topic: str, tmp_path: Path
 ) -> None:
     kafka, broker = services.addresses.kafka_bootstrap_servers, services.pids["kafka-1"]
-    os.kill(broker, signal.SIGSTOP)
+    freeze(broker)
     try:
         with RelayProcess.running(tmp_path, kafka, topic, **settings(topic)) as relay:
             answer = relay.post("/webhooks/watches", MIXED)

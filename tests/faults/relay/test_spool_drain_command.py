@@ -10,6 +10,7 @@ import pytest
 
 from config.embedded.services import EmbeddedServices
 from tests.eventually import eventually
+from tests.freezing import freeze
 from tests.relay_process import INHERITED, ROOT, RelayProcess, records
 from tests.spool_load import Senders, check_promise
 
@@ -33,7 +34,7 @@ def test_a_file_without_an_owner_is_drained(services: EmbeddedServices, topic: s
     kafka, broker = services.addresses.kafka_bootstrap_servers, services.pids["kafka-1"]
     path = tmp_path / ".session-relay" / "spool" / "relay-0.db"
     senders = Senders()
-    os.kill(broker, signal.SIGSTOP)
+    freeze(broker)
     try:
         settings = {"RELAY__SPOOL_AFTER_S": "0.2"}
         with RelayProcess.running(tmp_path, kafka, topic, **settings) as relay:  # noqa: SIM117 - it goes on

@@ -9,6 +9,7 @@ import pytest
 
 from config.embedded.services import EmbeddedServices
 from tests.eventually import eventually
+from tests.freezing import freeze
 from tests.relay_process import RelayProcess, records
 from tests.spool_load import Senders, check_promise
 
@@ -27,7 +28,7 @@ def test_a_frozen_kafka_costs_one_wait_and_nothing_else(
         with senders.sending(relay):
             eventually(lambda: senders.count(200) > 100)
             frozen_s = time.monotonic()
-            os.kill(broker, signal.SIGSTOP)
+            freeze(broker)
             try:
                 eventually(lambda: senders.count(202) > 500)
                 eventually(lambda: relay.metrics()["relay_spool_events"] > 300)

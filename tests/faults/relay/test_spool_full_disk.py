@@ -11,6 +11,7 @@ import pytest
 from config.embedded.services import EmbeddedServices
 from tests.deliveries import as_body, generic_session
 from tests.eventually import eventually
+from tests.freezing import freeze
 from tests.relay_process import RelayProcess, records
 from tests.small_disk import NEEDS_ROOT, fill, small_disk
 from tests.spool_load import Senders, check_promise
@@ -31,7 +32,7 @@ def test_a_spool_that_fills_its_disk_refuses_and_recovers(
     senders = Senders()
     settings = {"RELAY__SPOOL_DIR": str(disk / "spool"), "RELAY__SPOOL_AFTER_S": "0.2"}
     with RelayProcess.running(tmp_path, kafka, topic, **settings) as relay:
-        os.kill(broker, signal.SIGSTOP)
+        freeze(broker)
         try:
             with senders.sending(relay):
                 eventually(lambda: senders.count(503) > 50)
@@ -50,7 +51,7 @@ def test_a_spool_that_fills_its_disk_refuses_and_recovers(
         eventually(lambda: relay.metrics()["relay_spool_events"] == 0)
         assert relay.post("/webhooks/plain", as_body(generic_session(sequence=2))).status_code == 200
         spooled = senders.count(202)
-        os.kill(broker, signal.SIGSTOP)  # and the spool takes the next outage
+        freeze(broker)  # and the spool takes the next outage
         try:
             again = Senders()
             with again.sending(relay):
@@ -73,7 +74,7 @@ def test_a_disk_that_others_filled_is_used_once_there_is_room(
     with RelayProcess.running(tmp_path, kafka, topic, **settings) as relay:
         # Kafka is enough to start and to work; a first acknowledgement may take longer than 0.2 s
         eventually(lambda: relay.post("/webhooks/plain", body).status_code == 200)
-        os.kill(broker, signal.SIGSTOP)
+        freeze(broker)
         try:
             assert relay.post("/webhooks/plain", body).status_code == 503
             filler.unlink()

@@ -11,6 +11,7 @@ from config.embedded.services import EmbeddedServices
 from schemas.codec import decode
 from tests.deliveries import as_body, generic_session
 from tests.eventually import eventually
+from tests.freezing import freeze
 from tests.relay_process import RelayProcess, records
 
 pytestmark = pytest.mark.faults
@@ -28,7 +29,7 @@ def test_a_full_queue_goes_to_the_spool_at_once(
     with RelayProcess.running(tmp_path, kafka, topic, **settings) as relay:
         eventually(relay.is_ready)
         assert relay.post("/webhooks/plain", as_body(generic_session())).status_code == 200
-        os.kill(broker, signal.SIGSTOP)
+        freeze(broker)
         try:
             with ThreadPoolExecutor(12) as pool:
                 bodies = [as_body(generic_session(sequence=number)) for number in range(100, 112)]

@@ -8,6 +8,7 @@ import pytest
 
 from config.embedded.services import EmbeddedServices
 from tests.eventually import eventually
+from tests.freezing import freeze
 from tests.relay_process import RelayProcess, records
 from tests.spool_load import Senders, check_promise
 
@@ -19,7 +20,7 @@ def test_a_killed_relay_leaves_its_spool_to_the_next(
 ) -> None:
     kafka, broker = services.addresses.kafka_bootstrap_servers, services.pids["kafka-1"]
     senders = Senders()
-    os.kill(broker, signal.SIGSTOP)
+    freeze(broker)
     try:
         with (
             RelayProcess.running(tmp_path, kafka, topic, RELAY__SPOOL_AFTER_S="0.2") as relay,

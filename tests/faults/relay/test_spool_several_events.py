@@ -12,6 +12,7 @@ from config.embedded.services import EmbeddedServices
 from schemas.codec import decode
 from tests.deliveries import as_body, generic_session
 from tests.eventually import eventually
+from tests.freezing import freeze
 from tests.relay_process import SOURCES, RelayProcess, records
 
 pytestmark = pytest.mark.faults
@@ -35,7 +36,7 @@ def test_what_is_spooled_of_several_events_all_reaches_its_topic(
     }
     with RelayProcess.running(tmp_path, kafka, topic, **settings) as relay:
         eventually(relay.is_ready)
-        os.kill(broker, signal.SIGSTOP)
+        freeze(broker)
         try:
             safe = []
             for first in (0, 10):  # at the turn, and behind it

@@ -10,6 +10,7 @@ import pytest
 from config.embedded.services import EmbeddedServices
 from tests.deliveries import as_body, generic_session
 from tests.eventually import eventually
+from tests.freezing import freeze
 from tests.relay_process import RelayProcess, records
 from tests.spool_load import SAFE, Senders, check_promise
 
@@ -23,7 +24,7 @@ def test_what_waits_for_kafka_at_the_end_is_spooled(
     settings = {"RELAY__SHUTDOWN_S": "2", "RELAY__SPOOL_AFTER_S": "60"}
     with RelayProcess.running(tmp_path, kafka, topic, **settings) as relay:
         assert relay.post("/webhooks/plain", as_body(generic_session())).status_code == 200
-        os.kill(broker, signal.SIGSTOP)
+        freeze(broker)
         try:
             with ThreadPoolExecutor(1) as pool:
                 waiting = pool.submit(relay.post, "/webhooks/plain", as_body(generic_session(sequence=9)))
@@ -46,7 +47,7 @@ def test_a_relay_that_spools_under_load_ends_in_order(
     kafka, broker = services.addresses.kafka_bootstrap_servers, services.pids["kafka-1"]
     senders = Senders()
     with RelayProcess.running(tmp_path, kafka, topic, RELAY__SPOOL_AFTER_S="0.2") as relay:
-        os.kill(broker, signal.SIGSTOP)
+        freeze(broker)
         try:
             with senders.sending(relay):
                 eventually(lambda: senders.count(202) > 200)

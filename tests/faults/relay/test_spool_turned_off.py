@@ -8,6 +8,7 @@ import pytest
 
 from config.embedded.services import EmbeddedServices
 from tests.deliveries import as_body, generic_session
+from tests.freezing import freeze
 from tests.relay_process import RelayProcess
 
 pytestmark = pytest.mark.faults
@@ -20,7 +21,7 @@ def test_a_file_that_nobody_will_drain_is_told(
     with RelayProcess.running(tmp_path, kafka, topic, RELAY__SPOOL="false") as relay:
         assert relay.stop() == 0
         assert not (tmp_path / ".session-relay").exists()
-    os.kill(broker, signal.SIGSTOP)
+    freeze(broker)
     try:
         with RelayProcess.running(tmp_path, kafka, topic, RELAY__SPOOL_AFTER_S="0.2") as relay:
             assert relay.post("/webhooks/plain", as_body(generic_session())).status_code == 202

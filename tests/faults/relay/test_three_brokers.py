@@ -15,6 +15,7 @@ from config.embedded.services import EmbeddedServices
 from config.sections import KafkaSettings
 from config.topics import apply_topics
 from tests.eventually import eventually
+from tests.freezing import freeze
 from tests.relay_process import RelayProcess, records
 from tests.spool_load import Senders, check_promise
 
@@ -69,7 +70,7 @@ def killed(cluster: EmbeddedServices, name: str) -> Iterator[None]:
 @contextmanager
 def frozen(cluster: EmbeddedServices, name: str) -> Iterator[None]:
     pid = cluster.pids[name]
-    os.kill(pid, signal.SIGSTOP)
+    freeze(pid)
     try:
         yield
     finally:

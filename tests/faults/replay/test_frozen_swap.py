@@ -10,6 +10,7 @@ import pytest
 from config.errors import ExitCode
 from tests.events import spread
 from tests.eventually import eventually
+from tests.freezing import freeze
 from tests.replay_commands import started
 from tests.sink_rig import SinkRig
 
@@ -33,7 +34,7 @@ def test_sinks_go_on_when_a_swap_is_frozen_behind_its_locks(rig: SinkRig, tmp_pa
     rig.query(SLOWLY)
     swap = started(rig, tmp_path / "swap.log", *SWAP)
     eventually(lambda: rig.query(ASLEEP) == [(1,)], within_s=60)
-    os.kill(swap.pid, signal.SIGSTOP)
+    freeze(swap.pid)
     try:
         rig.publish(log[600:])
         rig.wait_until_done(len(log), within_s=40)

@@ -15,6 +15,7 @@ from tests.deliveries import as_body, generic_session
 from tests.eventually import eventually
 from tests.faults.relay.test_spool_set_aside import bound_records
 from tests.faults.runbooks.pages import BACKFILLED, Runbook, relay_shell, vendor_for_backfill
+from tests.freezing import freeze
 from tests.relay_process import RelayProcess, records
 from tests.small_disk import NEEDS_ROOT, fill, small_disk
 
@@ -26,7 +27,7 @@ SPOOL = Path(".session-relay/spool")
 
 @contextmanager
 def frozen(broker: int) -> Iterator[None]:
-    os.kill(broker, signal.SIGSTOP)
+    freeze(broker)
     try:
         yield
     finally:

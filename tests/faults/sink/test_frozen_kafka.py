@@ -7,6 +7,7 @@ import pytest
 
 from tests.events import made
 from tests.eventually import eventually
+from tests.freezing import freeze
 from tests.sink_rig import SinkRig
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
@@ -19,7 +20,7 @@ def test_sigterm_ends_the_sink_in_time_though_kafka_says_nothing_any_more(
     rig.publish(made(session=f"s-{n}") for n in range(20))
     sink = rig.start()
     rig.wait_until_done(20)
-    os.kill(kafka_pid, signal.SIGSTOP)
+    freeze(kafka_pid)
     sink.send_signal(signal.SIGTERM)
     assert sink.wait(11) == 0
 
@@ -30,7 +31,7 @@ def test_placing_while_kafka_is_frozen_is_tried_again_until_it_answers(rig: Sink
     rig.publish(made(session=f"s-{n}") for n in range(20))
     sink = rig.start(SINK__TOPIC_CHECK_S="0.5")
     rig.wait_until_done(20)
-    os.kill(kafka_pid, signal.SIGSTOP)
+    freeze(kafka_pid)
     eventually(lambda: "Kafka did not answer in time" in rig.log_of(sink), within_s=40)
     os.kill(kafka_pid, signal.SIGCONT)
     rig.publish(made(session=f"t-{n}") for n in range(20))

@@ -8,6 +8,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.events import made
 from tests.eventually import eventually
+from tests.freezing import freeze
 from tests.proxy import Proxy
 from tests.sink_rig import SinkRig
 
@@ -43,7 +44,7 @@ def test_frozen_inside_copy_the_other_member_writes_and_the_woken_one_writes_not
     slow_postgres.bytes_per_s = 50_000  # 600 rows of 1.2 kB take 14 s
     rig.publish(log[1:])
     eventually(lambda: rig.query(IN_COPY))
-    frozen.send_signal(signal.SIGSTOP)
+    freeze(frozen.pid)
     slow_postgres.silence()  # what it wrote waits in the kernel's buffers, and would go on arriving
     before = rig.done()
     rig.start()

@@ -8,6 +8,7 @@ from confluent_kafka.admin import AdminClient
 
 from tests.events import made
 from tests.eventually import eventually
+from tests.freezing import freeze
 from tests.groups import members
 from tests.integration.test_sink_metrics import base_url, samples
 from tests.sink_rig import SinkRig
@@ -35,7 +36,7 @@ def test_after_the_loss_each_partition_is_written_and_shown_by_one_member(
     sleeper = rig.start(**looks)
     rig.publish(log[:30])
     rig.wait_until_done(30)
-    sleeper.send_signal(signal.SIGSTOP)
+    freeze(sleeper.pid)
     eventually(lambda: not members(admin, rig.topic), within_s=30)
     second = rig.start(**looks)
     rig.publish(log[30:60])

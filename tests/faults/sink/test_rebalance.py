@@ -16,6 +16,7 @@ from confluent_kafka.cimpl import NewTopic
 from schemas.event import SessionEvent
 from tests.events import history
 from tests.eventually import eventually
+from tests.freezing import freeze
 from tests.groups import PROTOCOLS, make_quick, members
 from tests.sink_rig import SinkRig
 
@@ -117,7 +118,7 @@ def test_partitions_that_were_lost_are_dropped_and_read_by_others(rig: SinkRig, 
     rig.publish(log[:300])
     frozen, other = rig.start(**settings), rig.start(**settings)
     eventually(lambda: has_a_place(rig, frozen) and has_a_place(rig, other), within_s=60)
-    frozen.send_signal(signal.SIGSTOP)
+    freeze(frozen.pid)
     rig.publish(log[300:700])
     rig.wait_until_done(700, within_s=60)
     frozen.send_signal(signal.SIGCONT)

@@ -7,6 +7,7 @@ import pytest
 
 from tests.events import made
 from tests.eventually import eventually
+from tests.freezing import freeze
 from tests.sink_rig import SinkRig
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
@@ -39,7 +40,7 @@ def test_woken_in_the_middle_of_its_write_it_writes_nothing(rig: SinkRig) -> Non
         holder.execute("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
         rig.publish(rest)
         eventually(lambda: rig.query(WAITING) == [(2,)])
-        zombie.send_signal(signal.SIGSTOP)
+        freeze(zombie.pid)
     rig.wait_until_done(len(first) + len(rest), within_s=60)
     sums = rig.sums()
     zombie.send_signal(signal.SIGCONT)
