@@ -55,8 +55,9 @@ def test_what_is_spooled_of_several_events_all_reaches_its_topic(
         finally:
             os.kill(broker, signal.SIGCONT)
         relay.told("relay_back_to_kafka")
-        assert relay.post("/webhooks/watches", as_body({"sleeps": nights(20, 1)}), JSON).status_code == 200
         counted = relay.metrics()
+        last = as_body({"sleeps": nights(20, 1)})
+        eventually(lambda: relay.post("/webhooks/watches", last, JSON).status_code == 200)
         assert counted['relay_events_total{outcome="parked",source="watches",type="UNKNOWN"}'] == 2
         of_watches = 'relay_events_total{outcome="spooled",source="watches",type="SESSION_COMPLETE"}'
         assert counted[of_watches] == 6
