@@ -104,6 +104,8 @@ class Pipeline:
         deadline_s = self._clock.monotonic_s() + self._drain_s
         while self._under_way and (left_s := deadline_s - self._clock.monotonic_s()) > 0:
             self._handle(self._writer.results(min(left_s, 0.1)), consumer)
+        if self._under_way and self._drain_s:
+            log.warning("partitions_undrained", partitions=sorted(partitions), batches=self._under_way)
         # A place alone is nobody's news: Kafka may know a later one, from before a backup was put back.
         written = partitions & self._written
         consumer.commit({p: offset for p, offset in self.committed.items() if p in written})

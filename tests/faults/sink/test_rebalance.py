@@ -26,10 +26,10 @@ _MEMBERS = 4
 _PARTITIONS = 8
 _SLOWLY = """
 CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$;
+    $$ BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END $$;
 CREATE TRIGGER slowly BEFORE UPDATE ON consumer_offsets EXECUTE FUNCTION slowly();
 """
-"""So that whenever partitions go, a batch of theirs is under way."""
+"""So that whenever partitions go, a batch of theirs is under way: two are waited for, 5 s at most."""
 
 
 @pytest.fixture

@@ -69,6 +69,7 @@ def test_sigterm_ends_the_sink_in_time_though_postgres_says_nothing_any_more(rig
         eventually(lambda: rig.query(IN_TRANSACTION), within_s=10)
         sink.send_signal(signal.SIGTERM)
         assert sink.wait(11) == 0
+    assert "partitions_undrained" in rig.log_of(sink)
     rig.assert_accounted()
     rig.start()
     rig.wait_until_done(len(log))
