@@ -131,9 +131,8 @@ class Positions:
 
     def _logs(self, partitions: Sequence[int], timeout_s: float) -> Mapping[int, Log]:
         topic_id = self._topics.id_of(self._topic, timeout_s)
-        first = self._topics.firsts(self._topic, partitions, timeout_s)
-        end = self._topics.ends(self._topic, partitions, timeout_s)
-        return {partition: Log(topic_id, first[partition], end[partition]) for partition in partitions}
+        marks = self._topics.watermarks(self._topic, partitions, timeout_s)
+        return {partition: Log(topic_id, *marks[partition]) for partition in partitions}
 
     def _tell(self, partition: int, position: Position) -> None:
         told = {"topic": self._topic, "partition": partition, "begin": position.begin}

@@ -79,7 +79,7 @@ def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None
         pool = pool_of(settings.db)
         pool.open()
         stack.callback(pool.close, _CLOSE_S)
-        topics = Topics(client_options(settings.kafka, **MUTE))
+        topics = Topics(client_options(settings.kafka, **MUTE), settings.sink.group_id)
         stack.callback(topics.close)
         spans = spans_of(settings.app, "sink")
         if spans is not None:
@@ -209,7 +209,8 @@ def _on_statistics(health: Health, lag: Lag) -> Callable[[Mapping[str, Any]], No
 def _ends(topics: Topics, topic: str, partitions: Collection[int]) -> Mapping[int, int]:
     """The log's end of each partition; nothing where Kafka does not tell in time."""
     try:
-        return topics.ends(topic, partitions, _END_S)
+        marks = topics.watermarks(topic, partitions, _END_S)
+        return {partition: at.end for partition, at in marks.items()}
     except KafkaUnavailable:
         return {}
 

@@ -2,35 +2,45 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final
+from time import monotonic
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from confluent_kafka import TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka import Consumer, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource  # type: ignore[attr-defined]
 
 from consumers.fates import KafkaUnavailable, kafka_errors
 
-_EARLIEST: Final[OffsetSpec] = OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # no types there
-_LATEST: Final[OffsetSpec] = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # likewise
-
 _PROTOCOLS: Final = "group.coordinator.rebalance.protocols"
+
+
+class Watermarks(NamedTuple):
+    """Where a partition's log begins and ends."""
+
+    first: int
+    """The first offset that is still there."""
+    end: int
+    """The next offset to be given out (the high watermark)."""
 
 
 class Topics:
     """Asks Kafka; safe in any thread.
 
-    A client that got no answer is not asked again: it may know no broker any more, and of an
-    administrator's nobody hears that (see `config.brokers.Watch`).
+    A client that got no answer is not asked again: it may know no broker any more, and of one that is not
+    polled nobody hears that (see `config.brokers.Watch`).
 
     Every method raises `KafkaUnavailable` where Kafka does not tell in time.
 
     Args:
         options: librdkafka's settings.
+        group: Whose name a client has to bear that asks for offsets; it never joins.
     """
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
+    def __init__(self, options: Mapping[str, Any], group: str = "session-relay") -> None:
         self._options = options
+        self._reader_options = {**options, "group.id": group, "isolation.level": "read_uncommitted"}
         self._admin: AdminClient | None = None
+        self._reader: Consumer | None = None
 
     def id_of(self, topic: str, timeout_s: float) -> UUID:
         """The topic's id; another one than before means that it was recreated."""
@@ -38,13 +48,29 @@ class Topics:
             described = admin.describe_topics(TopicCollection([topic]), request_timeout=timeout_s)[topic]
             return as_uuid(described.result(timeout_s).topic_id)
 
-    def firsts(self, topic: str, partitions: Collection[int], timeout_s: float) -> Mapping[int, int]:
-        """Each partition's first offset that is still there."""
-        return self._offsets(topic, partitions, _EARLIEST, timeout_s)
+    def watermarks(
+        self, topic: str, partitions: Collection[int], timeout_s: float
+    ) -> Mapping[int, Watermarks]:
+        """Where each partition's log begins and ends.
 
-    def ends(self, topic: str, partitions: Collection[int], timeout_s: float) -> Mapping[int, int]:
-        """Each partition's next offset to be given out (the high watermark)."""
-        return self._offsets(topic, partitions, _LATEST, timeout_s)
+        Asked of a consumer: an administrator's client now and then waits 3 s before it asks at all, more
+        often the busier the machine is, and a partition that changes hands would wait with it (librdkafka
+        2.15: `rd_kafka_topic_partition_list_query_leaders_async` looks for leaders again only then).
+        """
+        deadline_s = monotonic() + timeout_s
+        found: dict[int, Watermarks] = {}
+        reader = self._reader = self._reader or Consumer(self._reader_options)
+        try:
+            with kafka_errors():
+                for partition in partitions:
+                    left_s = max(0.001, deadline_s - monotonic())
+                    asked = TopicPartition(topic, partition)
+                    found[partition] = Watermarks(*reader.get_watermark_offsets(asked, timeout=left_s))
+        except KafkaUnavailable:
+            if self._reader is reader:
+                self._reader = None
+            raise
+        return found
 
     def group_protocols(self, timeout_s: float) -> frozenset[str]:
         """The protocols of consumer groups that the brokers serve; none where they do not say which.
@@ -60,17 +86,9 @@ class Topics:
         setting = told.get(_PROTOCOLS)
         return frozenset(setting.value.split(",")) if setting and setting.value else frozenset()
 
-    def _offsets(
-        self, topic: str, partitions: Collection[int], spec: OffsetSpec, timeout_s: float
-    ) -> Mapping[int, int]:
-        asked = {TopicPartition(topic, partition): spec for partition in partitions}
-        with self._asking() as admin:
-            answers = admin.list_offsets(asked, request_timeout=timeout_s)
-            return {at.partition: answer.result(timeout_s).offset for at, answer in answers.items()}
-
     def close(self) -> None:
-        """Let the client go: with its threads an interpreter that ends would not be safe from an answer."""
-        self._admin = None
+        """Let the clients go: with their threads an interpreter that ends is not safe from an answer."""
+        self._admin = self._reader = None
 
     @contextmanager
     def _asking(self) -> Iterator[AdminClient]:
