@@ -47,6 +47,7 @@ def redacting(normalise: Normalise, redaction: Redaction) -> Normalise:
         return normalise
 
     def normalise_redacted(body: bytes, context: Context) -> list[SessionEvent]:
+        """Read what is left of a body; each event bears the names of what was taken out of it."""
         try:
             clean, found = redaction.apply(body)
         except Unreadable:

@@ -132,6 +132,7 @@ def _as_ours(read: Read) -> Read:
     """Resolve what such a reader gives with the newest schema: fields by name, symbols by the default."""
 
     def resolved(value: bytes, start: int) -> tuple[dict[str, Any], int]:
+        """Read a record into the fields that are ours; a type that we don't know is UNKNOWN."""
         told, end = read(value, start)
         fields = {name: told[name] for name in _FIELDS if name in told}
         if fields.get("type") not in _KINDS:

@@ -56,6 +56,16 @@ def place(admin: AdminClient, rig: SinkRig) -> set[tuple[int, str | None]]:
     return {(at.offset, at.metadata) for at in answer.topic_partitions}
 
 
+def committed(rig: SinkRig, admin: AdminClient, count: int) -> None:
+    """Have a sink write so many late events, tell Kafka so, and end."""
+    rig.publish(received(100, count))
+    sink = rig.start()
+    rig.wait_until_done(count)
+    eventually(lambda: count in {offset for offset, _ in place(admin, rig)})
+    sink.terminate()
+    assert sink.wait(10) == 0
+
+
 def test_an_event_that_was_late_is_late(rig: SinkRig) -> None:
     sink = rig.start()
     rig.publish([*received(100, 2), made(session="new", received_at=time.time_ns() // 1_000)])
@@ -88,24 +98,14 @@ def test_what_is_read_again_is_late_but_once(rig: SinkRig, rows: str) -> None:
 
 def test_a_recreated_topic_has_new_records(rig: SinkRig, admin: AdminClient) -> None:
     """Method: the offsets that the table holds, and the group's, are those of a topic with another id."""
-    rig.publish(received(100, 40))
-    former = rig.start()
-    rig.wait_until_done(40)
-    eventually(lambda: 40 in {offset for offset, _ in place(admin, rig)})
-    former.terminate()
-    assert former.wait(10) == 0
+    committed(rig, admin, 40)
     rig.query("UPDATE consumer_offsets SET topic_id = gen_random_uuid()")
     assert ages(rig, rig.start(), 40) == (40, 40)
 
 
 def test_the_member_that_goes_on_knows_what_is_read_again(rig: SinkRig, admin: AdminClient) -> None:
-    """Method: the first one hangs in its third batch, and is killed."""
-    rig.publish(received(100, 300))
-    first = rig.start()
-    rig.wait_until_done(300)
-    eventually(lambda: 300 in {offset for offset, _ in place(admin, rig)})
-    first.terminate()
-    assert first.wait(10) == 0
+    """Method: one that reads all again hangs in its third batch, and is killed."""
+    committed(rig, admin, 300)
     rig.query(f"{BACK}; TRUNCATE sessions; {WAITS}")
     with psycopg.connect(rig.database_url) as holder:
         holder.execute(f"SELECT pg_advisory_lock({HELD})".encode())
