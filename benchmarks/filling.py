@@ -1,9 +1,11 @@
 """Filling a topic beforehand, as the relay does it record by record."""
 
+import time
 from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Final
 
+import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from config.errors import RelayError
@@ -20,7 +22,7 @@ _TIMEOUT_S: Final = 60.0
 def fill(
     kafka: KafkaSettings, events: Iterable[SessionEvent], count: int, told: Callable[[int], object]
 ) -> None:
-    """Publish the first `count` events, keys, headers and partitions as the relay would choose them.
+    """Publish the first `count` events, keys, headers, partitions and times as the relay would choose them.
 
     Args:
         kafka: Where; the topic must be empty.
@@ -33,7 +35,8 @@ def fill(
     """
     options = {"acks": "all", "enable.idempotence": True, "partitioner": "murmur2_random", "linger.ms": 20}
     producer = Producer(client_options(kafka, **options))
-    for number, event in enumerate(islice(events, count)):
+    for number, template in enumerate(islice(events, count)):
+        event = msgspec.structs.replace(template, received_at=time.time_ns() // 1_000)
         topic, key, value, headers = to_record(event, continue_trace(None), kafka.events_topic)
         while True:
             try:

@@ -8,6 +8,8 @@ records are looked at, and nearly always there is none.
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
+
 from config import metrics
 from config.clock import Clock
 from consumers.batch import Batch, Read
@@ -16,6 +18,8 @@ from schemas.event import MICROSECONDS
 
 LATE_S: Final = 60.0
 """The objective's bound, which is a bucket's too: see config/prometheus/rules/objectives.yml."""
+_PUBLISHED_WITHIN_US: Final = MICROSECONDS
+"""A relay's own time for a record, unless Kafka was away; no dead letter is sent again so soon."""
 
 
 class Ages:
@@ -50,4 +54,7 @@ class Ages:
     def _goes_again(self, read: Read) -> bool:
         if read.offset < self._known.get(read.partition, 0):
             return True
+        kind, published_ms = read.message.timestamp()
+        if kind != TIMESTAMP_NOT_AVAILABLE and published_ms * 1_000 - read.received_us < _PUBLISHED_WITHIN_US:
+            return False  # asking for headers takes ten times as long, and behind an outage all are late
         return any(name == REDRIVES for name, _ in read.headers)
