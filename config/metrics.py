@@ -123,7 +123,8 @@ EVENT_AGE: Final = BatchHistogram(
 SINK_RECORDS = _counter("sink_records_total", "Records by outcome. Parked: see dead_letters_open.", "outcome")
 SINK_BATCH = Histogram(
     "sink_batch_seconds",
-    "Time per batch by stage: decode, park, copy, apply (with copy), commit, isolate. Slow apply: Postgres.",
+    "Time per batch by stage: decode, park, copy, apply (with copy where that did not go ahead), commit, "
+    "isolate. Slow apply: Postgres.",
     ("stage",),
     buckets=_LATENCY_S,
     registry=REGISTRY,

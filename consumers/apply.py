@@ -68,7 +68,9 @@ class Apply:
         waiting = [batch]
         while waiting:
             piece, *rest = self._pace.cut(waiting.pop())
-            waiting += reversed(rest)
+            if rest:
+                self._write.drop_staged(batch)
+                waiting += reversed(rest)
             try:
                 tally = self._applied(piece, positions)
             except TookTooLong:

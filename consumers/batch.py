@@ -1,6 +1,6 @@
 """What travels from the polling thread to the writing one."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
@@ -132,3 +132,32 @@ class Batch:
         )
         kept.size_bytes = self.size_bytes if kept.spans else 0  # an upper bound will do: it only ends a batch
         return kept
+
+
+Groups = Sequence[Sequence[Read]]
+"""Records of sessions that a batch holds several times: a group a session, in order."""
+
+
+class Parted(NamedTuple):
+    """Records that touch a row, by whether their session is in the batch once or several times; in order."""
+
+    once: Sequence[Read]
+    several: Groups
+
+
+def parted(reads: Sequence[Read]) -> Parted:
+    """Part a batch's records; those that touch no row are left out."""
+    if len({read.key for read in reads if read.key}) == len(reads):  # as nearly always
+        return Parted(reads, [])
+    groups = groups_of(reads)
+    once = [group[0] for group in groups if len(group) == 1]
+    return Parted(once, [group for group in groups if len(group) > 1])
+
+
+def groups_of(reads: Iterable[Read]) -> Groups:
+    """The records of each session, in order; without those that touch no row."""
+    by_key: dict[Key, list[Read]] = {}
+    for read in reads:
+        if read.key is not None:
+            by_key.setdefault(read.key, []).append(read)
+    return list(by_key.values())

@@ -15,11 +15,11 @@ from psycopg_pool import ConnectionPool
 from config import metrics
 from config.errors import Poison
 from consumers import statements
-from consumers.batch import Batch, Read, Unstorable
+from consumers.batch import Batch, Read, Unstorable, groups_of
 from consumers.fates import postgres_errors
 from consumers.fold import State, fold
 from consumers.rows import COPY_BEGIN, COPY_END
-from consumers.write import groups_of, read_states
+from consumers.write import read_states
 
 T = TypeVar("T")
 

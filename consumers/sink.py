@@ -23,6 +23,7 @@ from config.settings import Settings
 from config.sidecar import Sidecar
 from config.tracing import spans_of
 from consumers import statements
+from consumers.ahead import Ahead
 from consumers.apply import Apply, Applying
 from consumers.breaker import Circuit
 from consumers.consumer import Consumer
@@ -229,8 +230,9 @@ def _writer(
         settings.kafka,
         **{"acks": "all", "enable.idempotence": True, "message.max.bytes": MAX_MESSAGE_BYTES, **MUTE},
     )
+    ahead = Ahead(pool, timeouts)
     apply: Applying = Apply(
-        write=Write(pool, Offsets(topic, group), timeouts),
+        write=Write(pool, Offsets(topic, group), timeouts, ahead),
         isolate=Isolate(pool, timeouts),
         dead_letters=DeadLetters(
             producing, topic=settings.kafka.dead_letters_topic, origin_topic=topic, clock=clock
@@ -247,6 +249,7 @@ def _writer(
         positions=Positions(pool, topics, topic, group, timeouts),
         circuit=Circuit(failures=settings.breaker.failures, reset_s=settings.breaker.reset_s, clock=clock),
         clock=clock,
+        ahead=ahead,
     )
 
 

@@ -1,12 +1,13 @@
 """One batch, one transaction: COPY, then fence, upsert, sums of outcomes, COMMIT.
 
 The order matters. Client data is awaited only by COPY into the connection's own staging table, while
-nothing that others need is locked: a client that is frozen there holds up nobody. From the fence on
-the server works alone.
+nothing that others need is locked: a client that is frozen there holds up nobody. It may have gone ahead,
+while the batch before was written (`ahead.py`). From the fence on the server works alone.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from time import perf_counter
 from typing import Any
 from uuid import UUID
@@ -16,17 +17,17 @@ from psycopg_pool import ConnectionPool
 
 from config import metrics
 from consumers import statements
-from consumers.batch import Batch, Key, Read
+from consumers.ahead import Ahead
+from consumers.batch import Batch, Groups, Parted, Read, parted
 from consumers.fates import TryAgain, postgres_errors
 from consumers.fold import Folded, State, fold
 from consumers.offsets import Offsets
 from consumers.outcome import Outcome
 from consumers.positions import Position
-from consumers.rows import COPY_BEGIN, COPY_END, packed_row, staged_row
+from consumers.rows import packed_row, staged_row
+from consumers.stage import begun, copy_rows
 from schemas.event import RANK, EventType
 
-Groups = Sequence[Sequence[Read]]
-"""Records of sessions that a batch holds several times: a group a session, in order."""
 Place = tuple[UUID, int, int]
 """Topic id, partition, offset: where in the log a row's state came from."""
 Tally = dict[int, Counter[Outcome]]
@@ -34,10 +35,23 @@ Tally = dict[int, Counter[Outcome]]
 
 
 class Write:
-    """Applies batches; every call is one transaction on a pooled connection."""
+    """Applies batches; every call is one transaction on a pooled connection.
 
-    def __init__(self, pool: ConnectionPool, offsets: Offsets, timeouts: Mapping[str, str]) -> None:
-        self._pool, self._offsets, self._timeouts = pool, offsets, timeouts
+    Args:
+        pool: Of the connections.
+        offsets: The group's, on the topic.
+        timeouts: Of each transaction.
+        ahead: Has staged batches while those before them were written.
+    """
+
+    def __init__(
+        self,
+        pool: ConnectionPool,
+        offsets: Offsets,
+        timeouts: Mapping[str, str],
+        ahead: Ahead | None = None,
+    ) -> None:
+        self._pool, self._offsets, self._timeouts, self._ahead = pool, offsets, timeouts, ahead
 
     def __call__(self, batch: Batch, positions: Mapping[int, Position]) -> Tally:
         """Apply a batch that begins at these positions, all or nothing.
@@ -49,14 +63,19 @@ class Write:
             TryAgain: A race was lost; nothing was applied.
         """
         metrics.DB_QUERIES.inc()
-        with postgres_errors(), self._pool.connection() as connection:
-            begun = perf_counter()
-            with connection.transaction():
-                connection.execute(statements.SET_TIMEOUTS, self._timeouts)
-                tally = self._apply(connection, batch, positions)
-                applied = perf_counter()
-            metrics.SINK_BATCH.labels(stage="commit").observe(perf_counter() - applied)
-            metrics.SINK_BATCH.labels(stage="apply").observe(applied - begun)
+        staged = None if self._ahead is None else self._ahead.take(batch)
+        with postgres_errors(), ExitStack() as transaction:
+            begun_s = perf_counter()
+            if staged is None:
+                connection = begun(transaction, self._pool, self._timeouts)
+                tally = self.within(connection, batch, positions)
+            else:
+                transaction.enter_context(staged.transaction)
+                tally = self._decide(staged.connection, staged.records, batch, positions)
+            applied_s = perf_counter()
+            transaction.close()  # COMMIT
+            metrics.SINK_BATCH.labels(stage="commit").observe(perf_counter() - applied_s)
+            metrics.SINK_BATCH.labels(stage="apply").observe(applied_s - begun_s)
         return tally
 
     def within(self, connection: Connection[Any], batch: Batch, positions: Mapping[int, Position]) -> Tally:
@@ -64,19 +83,26 @@ class Write:
 
         It raises what psycopg does.
         """
-        return self._apply(connection, batch, positions)
+        records = parted(batch.reads)
+        if records.once:
+            copy_rows(connection, (read.row for read in records.once))
+        return self._decide(connection, records, batch, positions)
 
-    def _apply(self, connection: Connection[Any], batch: Batch, positions: Mapping[int, Position]) -> Tally:
-        tally: Tally = {partition: Counter() for partition in batch.spans}
-        for poison in batch.poison:
-            tally[poison.partition][Outcome.PARKED] += 1
-        for skipped in batch.skipped:
-            tally[skipped.partition][Outcome.PARKED] += 1
-        topic_ids = {partition: position.topic_id for partition, position in positions.items()}
-        once, several = _by_key(batch.reads, tally)
+    def drop_staged(self, batch: Batch) -> None:
+        """Let go of what went ahead of a batch: it is written in pieces."""
+        if self._ahead is not None:
+            self._ahead.drop(batch)
+
+    def _decide(
+        self, connection: Connection[Any], records: Parted, batch: Batch, positions: Mapping[int, Position]
+    ) -> Tally:
+        """Fold what comes several times, take the fence, and apply; those that come once are staged."""
+        once, several = records
+        tally = _tally_of(batch)
         states = read_states(connection, several)
         folded = _fold_all(several, states, tally)
-        _copy(connection, once, folded, topic_ids)
+        if folded:
+            copy_rows(connection, _rows_of(folded, positions))
         self._offsets.fence(connection, {partition: positions[partition] for partition in batch.spans})
         _lock_states(connection, several, states)
         if once:
@@ -87,24 +113,17 @@ class Write:
         return tally
 
 
-def _by_key(reads: Sequence[Read], tally: Tally) -> tuple[Sequence[Read], Groups]:
-    """Part the records by whether their session is in the batch once or several times; in order."""
-    if len({read.key for read in reads if read.key}) == len(reads):
-        return reads, []
-    for read in reads:
+def _tally_of(batch: Batch) -> Tally:
+    """What is known of a batch before its rows are: what is parked of it, and what touches no row."""
+    tally: Tally = {partition: Counter() for partition in batch.spans}
+    for poison in batch.poison:
+        tally[poison.partition][Outcome.PARKED] += 1
+    for skipped in batch.skipped:
+        tally[skipped.partition][Outcome.PARKED] += 1
+    for read in batch.reads:
         if read.key is None:
             tally[read.partition][Outcome.PASSED] += 1
-    groups = groups_of(reads)
-    return [group[0] for group in groups if len(group) == 1], [group for group in groups if len(group) > 1]
-
-
-def groups_of(reads: Iterable[Read]) -> Groups:
-    """The records of each session, in order; without those that touch no row."""
-    by_key: dict[Key, list[Read]] = {}
-    for read in reads:
-        if read.key is not None:
-            by_key.setdefault(read.key, []).append(read)
-    return list(by_key.values())
+    return tally
 
 
 def _keys_of(groups: Groups) -> dict[str, list[str]]:
@@ -155,20 +174,12 @@ def _fold_all(
     return winners
 
 
-def _copy(
-    connection: Connection[Any],
-    once: Iterable[Read],
-    folded: Iterable[tuple[Read, Folded, bool]],
-    topic_ids: Mapping[int, UUID],
-) -> None:
-    begun = perf_counter()
-    rows = [read.row for read in once]
+def _rows_of(folded: Iterable[tuple[Read, Folded, bool]], positions: Mapping[int, Position]) -> list[bytes]:
+    rows = []
     for read, one, _ in folded:
-        place = topic_ids[read.partition], read.partition, read.offset
+        place = positions[read.partition].topic_id, read.partition, read.offset
         rows.append(packed_row(staged_row(read.event, place, one.written)))
-    with connection.cursor().copy(statements.COPY_STAGE) as copy:
-        copy.write(b"".join([COPY_BEGIN, *rows, COPY_END]))
-    metrics.SINK_BATCH.labels(stage="copy").observe(perf_counter() - begun)
+    return rows
 
 
 def _upsert_once(connection: Connection[Any], once: Sequence[Read], tally: Tally) -> None:

@@ -18,6 +18,7 @@ from config import metrics
 from config.clock import Clock
 from config.errors import Unavailable
 from consumers.ages import Ages
+from consumers.ahead import Ahead
 from consumers.apply import Applying
 from consumers.batch import Batch
 from consumers.breaker import Circuit
@@ -93,8 +94,10 @@ Result = Placed | Written | Dropped | Failed | Crashed | Checked
 class Writer:
     """Owns the writing thread; `submit` and `results` are for the polling thread."""
 
-    def __init__(self, *, apply: Applying, positions: Positions, circuit: Circuit, clock: Clock) -> None:
-        self._apply, self._read_positions = apply, positions
+    def __init__(
+        self, *, apply: Applying, positions: Positions, circuit: Circuit, clock: Clock, ahead: Ahead
+    ) -> None:
+        self._apply, self._read_positions, self._ahead = apply, positions, ahead
         self._circuit = circuit
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._results: SimpleQueue[Result] = SimpleQueue()
@@ -105,11 +108,14 @@ class Writer:
         self._thread = Thread(target=self._run, name="writer", daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
+        """Start the thread, and that of what goes ahead of it."""
+        self._ahead.start()
         self._thread.start()
 
     def submit(self, job: Job) -> None:
         """Queue a job; each gets exactly one result."""
+        if isinstance(job, Batch) and self.circuit == "closed":
+            self._ahead.begin(job)
         self._jobs.put(job)
 
     def know(self, committed_before: Mapping[int, int]) -> None:
@@ -136,6 +142,7 @@ class Writer:
         self._stop.set()
         self._jobs.put(None)
         self._thread.join(timeout_s)
+        self._ahead.stop(timeout_s)
         return not self._thread.is_alive()
 
     def _run(self) -> None:
@@ -150,7 +157,10 @@ class Writer:
                 case Check():
                     return self._check(job)
                 case Batch():
-                    return self._write_batch(job)
+                    try:
+                        return self._write_batch(job)
+                    finally:
+                        self._ahead.drop(job)
         except (Unavailable, Fenced) as cause:
             self._failures += 1
             return Failed(cause, job)

@@ -1,6 +1,9 @@
-"""Batches straight into a real Postgres, without a consumer: what is applied, parked and refused."""
+"""Batches straight into a real Postgres, without a consumer: what is applied, parked and refused.
 
-from collections.abc import Iterator, Sequence
+Each is staged ahead of its turn, as far as there is time for it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,6 +12,7 @@ from psycopg_pool import ConnectionPool
 
 from config.clock import SystemClock
 from consumers import statements
+from consumers.ahead import Ahead
 from consumers.apply import Apply
 from consumers.batch import Batch, Span
 from consumers.dead_letters import DeadLetters
@@ -31,8 +35,9 @@ class Applying:
     def __init__(self, pool: ConnectionPool, kafka: str, topic: str, timeout_s: float) -> None:
         timeouts = statements.timeouts(statement_timeout_s=timeout_s, lock_timeout_s=timeout_s / 2)
         self.pool, self.next = pool, 0
+        self.ahead = Ahead(pool, timeouts)
         self.apply = Apply(
-            write=Write(pool, Offsets("topic", "group"), timeouts),
+            write=Write(pool, Offsets("topic", "group"), timeouts, self.ahead),
             isolate=Isolate(pool, timeouts),
             dead_letters=DeadLetters(
                 {"bootstrap.servers": kafka},
@@ -45,6 +50,8 @@ class Applying:
         )
         self.settled: list[int] = []
         """Rows of each transaction."""
+        self.at_settled: Callable[[], object] = lambda: None
+        """Called after each of them."""
         self.parked: set[int] = set()
         """Offsets of the records that were set aside."""
         self._row: Row | None = None
@@ -75,8 +82,13 @@ class Applying:
             self.parked |= {record.offset for record in piece.poison}
             self._row = Row(TOPIC_ID, end)
             positions[0] = Position(topic_id=TOPIC_ID, row=self._row, begin=end, first=0)
+            self.at_settled()
 
-        self.apply(batch, positions, settle)
+        self.ahead.begin(batch)
+        try:
+            self.apply(batch, positions, settle)
+        finally:
+            self.ahead.drop(batch)
         return self.sums()
 
     def sums(self) -> dict[str, int]:
@@ -124,7 +136,10 @@ def applying(database_url: str, kafka: str, topic: str, *, timeout_s: float = 30
         database_url, min_size=2, max_size=2, kwargs=quick, configure=prepare, open=True
     ) as pool:
         pool.wait()
-        yield Applying(pool, kafka, topic, timeout_s)
+        made_here = Applying(pool, kafka, topic, timeout_s)
+        made_here.ahead.start()
+        yield made_here
+        made_here.ahead.stop(5)
 
 
 def states(of: Applying) -> dict[Key, tuple[str, list[str]]]:

@@ -11,6 +11,10 @@ from tests.events import made
 
 pytestmark = pytest.mark.integration
 
+IDLE = (
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND state = 'idle in transaction'"
+)
 SLOW = (
     "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS"
     " $$ BEGIN PERFORM pg_sleep({seconds}); RETURN NEW; END $$"
@@ -39,6 +43,18 @@ def test_the_batch_is_halved_until_it_fits_and_grows_back(apply: Applying) -> No
         apply([made(session=f"t-{turn}-{n}") for n in range(400)])
     assert apply.settled[-1] == 400
     assert apply.sums() == {"written": 100 + 8 * 400}
+
+
+def test_what_is_written_in_pieces_is_not_held_ahead_as_a_whole(apply: Applying) -> None:
+    held: list[int] = []
+    be_slow(apply, 0.02)
+    apply([made(session=f"s-{n}") for n in range(40)])
+    apply.query("DROP TRIGGER slow ON sessions")
+    whole = len(apply.settled)
+    apply.at_settled = lambda: held.append(apply.query(IDLE)[0][0])
+    apply([made(session=f"t-{n}") for n in range(40)])
+    assert len(apply.settled) > whole + 1
+    assert set(held) == {0}
 
 
 def test_one_row_that_takes_too_long_is_an_outage_and_never_poison(apply: Applying) -> None:

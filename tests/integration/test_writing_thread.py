@@ -32,11 +32,13 @@ def writing(database_url: str, *, reset_s: float) -> Iterator[tuple[Writer, Circ
     with ConnectionPool(database_url, min_size=0, max_size=1, timeout=1, reconnect_timeout=1) as pool:
         timeouts = statements.timeouts(statement_timeout_s=2, lock_timeout_s=1)
         circuit = Circuit(failures=1, reset_s=reset_s, clock=SystemClock())
+        applying = Applying(pool, NOBODY, "topic", 2)
         writer = Writer(
-            apply=Applying(pool, NOBODY, "topic", 2).apply,
+            apply=applying.apply,
             positions=Positions(pool, Topics({"bootstrap.servers": NOBODY}), "topic", "group", timeouts),
             circuit=circuit,
             clock=SystemClock(),
+            ahead=applying.ahead,
         )
         writer._positions.update({n: Position(topic_id=TOPIC_ID, row=None, begin=0, first=0) for n in (0, 1)})
         writer.start()

@@ -14,6 +14,7 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool
 
 from consumers import statements
+from consumers.ahead import Ahead
 from consumers.batch import Batch, Span
 from consumers.offsets import Offsets
 from consumers.outcome import Outcome
@@ -46,17 +47,30 @@ def pool(database_url: str) -> Iterator[ConnectionPool]:
 def apply_in_batches(
     pool: ConnectionPool, log: Sequence[SessionEvent], cuts: Sequence[int]
 ) -> Counter[Outcome]:
-    """Write the log from offset 0 in batches that end at these cuts; returns the outcomes told."""
-    write = Write(pool, Offsets("topic", "group"), TIMEOUTS)
+    """Write the log from offset 0 in batches that end at these cuts, each staged ahead of its turn.
+
+    Returns:
+        The outcomes told.
+    """
+    ahead = Ahead(pool, TIMEOUTS)
+    write = Write(pool, Offsets("topic", "group"), TIMEOUTS, ahead)
+    batches = [batch_of(log, begin, end) for begin, end in pairwise(sorted({0, *cuts, len(log)}))]
+    ahead.start()
     told: Counter[Outcome] = Counter()
     row = None
-    for begin, end in pairwise(sorted({0, *cuts, len(log)})):
-        reads = [read(event, offset) for offset, event in enumerate(log[begin:end], begin)]
-        batch = Batch(spans={0: Span(begin, end, end - begin)}, reads=reads)
-        position = Position(topic_id=TOPIC_ID, row=row, begin=begin, first=0)
+    for number, batch in enumerate(batches):
+        for next_one in batches[number + 1 : number + 2]:
+            ahead.begin(next_one)
+        position = Position(topic_id=TOPIC_ID, row=row, begin=batch.spans[0].begin, first=0)
         told += write(batch, {0: position})[0]
-        row = Row(TOPIC_ID, end)
+        row = Row(TOPIC_ID, batch.spans[0].end)
+    ahead.stop(5)
     return told
+
+
+def batch_of(log: Sequence[SessionEvent], begin: int, end: int) -> Batch:
+    reads = [read(event, offset) for offset, event in enumerate(log[begin:end], begin)]
+    return Batch(spans={0: Span(begin, end, end - begin)}, reads=reads)
 
 
 @settings(
