@@ -20,12 +20,12 @@ from psycopg_pool import ConnectionPool
 from consumers.batch import Batch, Parted, parted
 from consumers.stage import begun, copy_rows
 
-_FRESH_S: Final = 5.0
-"""Well below the time after which Postgres ends a transaction that is idle: see `statements.timeouts`."""
+_FRESH_S: Final = 10.0
+"""Below the time after which Postgres ends a transaction that is idle: see `statements.timeouts`."""
 _SOON_S: Final = 0.1
 """A connection is there, or the write waits for one itself: an outage must not be waited for twice."""
-_LEAST_CONNECTIONS: Final = 2
-"""One that is held ahead must not be the last one: the jobs before it need one too."""
+_LEAST_CONNECTIONS: Final = 3
+"""One that is held ahead must not be the last one: the jobs before it and the projection need theirs."""
 
 
 class Staged(NamedTuple):
@@ -49,7 +49,7 @@ class Ahead:
     `begin` is for the polling thread, `take` and `drop` for the writing one.
 
     Args:
-        pool: Of the connections; with a single one nothing goes ahead.
+        pool: Of the connections; with fewer than three nothing goes ahead.
         timeouts: Of each transaction, as `statements.timeouts` words them.
         fresh_s: What has waited for longer is let go.
     """
@@ -87,9 +87,18 @@ class Ahead:
         if (staged := self.take(batch)) is not None:
             staged.drop()
 
-    def stop(self, timeout_s: float) -> None:
-        """End the thread."""
+    def drop_all(self) -> None:
+        """Let go of all that is staged: what was submitted behind a failure is void."""
+        for future in [self._futures.pop(key) for key in list(self._futures)]:
+            if not future.cancel() and (staged := future.result()) is not None:
+                staged.drop()
+
+    def end(self) -> None:
+        """Let the thread end after what it is at."""
         self._batches.put(None)
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for its end."""
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
@@ -100,13 +109,13 @@ class Ahead:
             del job, batch, future  # the records are many, and this thread may wait for long
 
     def _staged(self, batch: Batch) -> Staged | None:
-        records = parted(batch.reads)
-        if not records.once:
-            return None
         try:
+            records = parted(batch.reads)
+            if not records.once:
+                return None
             with ExitStack() as stack:
                 connection = begun(stack, self._pool, self._timeouts, _SOON_S)
                 copy_rows(connection, (read.row for read in records.once))
                 return Staged(records, connection, stack.pop_all(), monotonic())
-        except Exception:  # noqa: BLE001 - the write meets it again, and knows what it is
+        except BaseException:  # noqa: BLE001 - somebody waits; the write meets it again, and knows what it is
             return None

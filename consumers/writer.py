@@ -10,6 +10,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from random import uniform
 from threading import Event, Thread
+from time import monotonic
 from typing import Final, NamedTuple
 
 import structlog
@@ -141,8 +142,10 @@ class Writer:
         """End the thread after the job that it is at; False when that takes longer."""
         self._stop.set()
         self._jobs.put(None)
+        self._ahead.end()
+        ends_s = monotonic() + timeout_s
         self._thread.join(timeout_s)
-        self._ahead.stop(timeout_s)
+        self._ahead.join(max(0.0, ends_s - monotonic()))
         return not self._thread.is_alive()
 
     def _run(self) -> None:
@@ -163,6 +166,7 @@ class Writer:
                         self._ahead.drop(job)
         except (Unavailable, Fenced) as cause:
             self._failures += 1
+            self._ahead.drop_all()
             return Failed(cause, job)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the polling thread must hear of it
             if isinstance(job, Batch):

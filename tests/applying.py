@@ -133,13 +133,14 @@ def applying(database_url: str, kafka: str, topic: str, *, timeout_s: float = 30
     # made whole beforehand: to make a connection the pool draws from `random`, in a thread of its own,
     # and Hypothesis objects to whoever does so while it draws
     with ConnectionPool(
-        database_url, min_size=2, max_size=2, kwargs=quick, configure=prepare, open=True
+        database_url, min_size=3, max_size=3, kwargs=quick, configure=prepare, open=True
     ) as pool:
         pool.wait()
         made_here = Applying(pool, kafka, topic, timeout_s)
         made_here.ahead.start()
         yield made_here
-        made_here.ahead.stop(5)
+        made_here.ahead.end()
+        made_here.ahead.join(5)
 
 
 def states(of: Applying) -> dict[Key, tuple[str, list[str]]]:

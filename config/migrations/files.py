@@ -3,7 +3,8 @@
 A file runs in one transaction, together with the note that it ran. Two things can be said of it:
 
 * a first line `-- no transaction` for a statement that can't be in one, such as CREATE INDEX
-  CONCURRENTLY; such a file holds that one statement, and can be run again after a failure;
+  CONCURRENTLY; such a file holds that one statement, and can be run again after a failure: an index that
+  was left unusable is dropped first;
 * a name that ends in `_after_deploy` for what would break roles of the former version, such as
   dropping a column; roles don't wait for it.
 """

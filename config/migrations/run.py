@@ -1,20 +1,27 @@
 """Alembic at work on plain SQL: each file becomes one of its revisions, run and noted in one transaction."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, Final, LiteralString, cast
 
 import psycopg
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
 from alembic.script import Script
 from alembic.script.revision import RevisionMap
+from psycopg import sql
 from sqlalchemy import NullPool, create_engine
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from config.errors import RelayError, Unavailable
 from config.migrations.files import Migration
+
+_INDEX: Final = re.compile(r"^\s*CREATE (?:UNIQUE )?INDEX CONCURRENTLY (?P<name>[a-z0-9_]+)", re.MULTILINE)
+_INVALID: Final[LiteralString] = (
+    "SELECT FROM pg_index WHERE indexrelid = to_regclass(%(name)s) AND NOT indisvalid"
+)
 
 
 def run(
@@ -92,7 +99,7 @@ def _execute(migration: Migration, context: MigrationContext, lock: psycopg.Conn
             _driver(context.connection).execute(migration.sql.encode())
         else:
             with context.autocommit_block():
-                _driver(context.connection).execute(migration.sql.encode())
+                _build(_driver(context.connection), migration.sql)
     except psycopg.errors.LockNotAvailable:
         raise Unavailable(
             f"migration {migration.name}: a table that it changes is in use; it was undone, try again"
@@ -101,6 +108,23 @@ def _execute(migration: Migration, context: MigrationContext, lock: psycopg.Conn
         reason = error.diag.message_primary or type(error).__name__  # the message's other lines quote rows
         away = isinstance(error, psycopg.OperationalError) and (error.sqlstate or "57P")[:3] in {"57P", "080"}
         raise (Unavailable if away else RelayError)(f"migration {migration.name}: {reason}") from error
+
+
+def _build(connection: psycopg.Connection[Any], statement: str) -> None:
+    """Run a statement that can't be in a transaction, nearly always to build an index while others write.
+
+    It waits for every older snapshot, which may take an hour, and nobody waits behind it: so without a limit.
+    What an attempt that failed has left is an index that is kept up to date and not used (PostgreSQL manual,
+    "Building Indexes Concurrently").
+    """
+    before = connection.execute("SELECT current_setting('lock_timeout')").fetchone()
+    connection.execute("SET lock_timeout = 0")
+    if (index := _INDEX.search(statement)) is not None:
+        left = connection.execute(_INVALID, {"name": index["name"]}).fetchone()
+        if left is not None:
+            connection.execute(sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(index["name"])))
+    connection.execute(statement.encode())
+    connection.execute("SELECT set_config('lock_timeout', %s, false)", before)
 
 
 def _driver(connection: Connection | None) -> psycopg.Connection[Any]:

@@ -47,7 +47,7 @@ def opened(url: str, connections: int) -> Iterator[ConnectionPool]:
 
 @pytest.fixture
 def pool(database_url: str) -> Iterator[ConnectionPool]:
-    with opened(database_url, 2) as found:
+    with opened(database_url, 3) as found:
         yield found
 
 
@@ -56,7 +56,8 @@ def ahead(pool: ConnectionPool) -> Iterator[Ahead]:
     found = Ahead(pool, TIMEOUTS)
     found.start()
     yield found
-    found.stop(5)
+    found.end()
+    found.join(5)
 
 
 def asked(url: str, question: str) -> list[tuple[Any, ...]]:
@@ -102,8 +103,9 @@ def test_what_is_dropped_leaves_neither_rows_nor_a_transaction(
     write.drop_staged(one)
     assert asked(database_url, IN_TRANSACTION) == [(0,)]
     write(batch(0, ["c"]), at(0))
-    write(batch(1, ["d"]), at(1))  # on the other connection
-    assert [name for name, _ in asked(database_url, ROWS)] == ["c", "d"]
+    write(batch(1, ["d"]), at(1))  # on another connection, and one more on the third
+    write(batch(2, ["e"]), at(2))
+    assert [name for name, _ in asked(database_url, ROWS)] == ["c", "d", "e"]
 
 
 def test_what_has_waited_for_long_is_staged_anew(pool: ConnectionPool, database_url: str) -> None:
@@ -113,20 +115,33 @@ def test_what_has_waited_for_long_is_staged_anew(pool: ConnectionPool, database_
     begun(ahead, one, database_url)
     assert ahead.take(one) is None
     assert asked(database_url, IN_TRANSACTION) == [(0,)]
-    ahead.stop(5)
+    ahead.end()
+    ahead.join(5)
 
 
-def test_the_last_connection_is_left_to_the_jobs_before(database_url: str) -> None:
-    with opened(database_url, 1) as pool:
+@pytest.mark.parametrize("connections", [1, 2])
+def test_the_last_connections_are_left_to_others(database_url: str, connections: int) -> None:
+    with opened(database_url, connections) as pool:
         ahead = Ahead(pool, TIMEOUTS)
         write = Write(pool, Offsets("topic", "group"), TIMEOUTS, ahead)
         ahead.start()
         first, second = batch(0, ["a"]), batch(1, ["b"])
         ahead.begin(second)
-        ahead.stop(5)  # it has been tried, if it ever is
+        ahead.end()  # it has been tried, if it ever is
+        ahead.join(5)
+        assert asked(database_url, IN_TRANSACTION) == [(0,)]
         write(first, at(0))
         write(second, at(1))
     assert [name for name, _ in asked(database_url, ROWS)] == ["a", "b"]
+
+
+def test_behind_a_failure_all_is_let_go(ahead: Ahead, database_url: str) -> None:
+    staged = batch(0, ["a"])
+    begun(ahead, staged, database_url)
+    ahead.begin(batch(1, ["b"]))
+    ahead.drop_all()
+    assert asked(database_url, IN_TRANSACTION) == [(0,)]
+    assert ahead.take(staged) is None
 
 
 @pytest.mark.parametrize("end", ["written", "dropped"])
@@ -151,7 +166,8 @@ def test_rows_that_postgres_refuses_are_the_writes_to_judge(ahead: Ahead, databa
     one = batch(0, ["a"])
     one.reads[0].row = one.reads[0].row[:30]
     ahead.begin(one)
-    ahead.stop(5)  # it has been tried
+    ahead.end()  # it has been tried
+    ahead.join(5)
     staged: Staged | None = ahead.take(one)
     assert staged is None
     assert asked(database_url, IN_TRANSACTION) == [(0,)]

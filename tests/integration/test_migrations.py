@@ -93,6 +93,40 @@ def test_concurrent_indexes_are_built_while_others_wait_for_the_lock(empty: str)
     assert one(empty, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_v'::regclass") is True
 
 
+def test_an_index_that_could_not_be_built_is_built_anew(empty: str) -> None:
+    known = files(
+        m0001_a="CREATE TABLE a AS SELECT unnest(ARRAY[1, 1]) AS v;",
+        m0002_b="-- no transaction\n-- Why.\nCREATE UNIQUE INDEX CONCURRENTLY a_v ON a (v);",
+    )
+    with pytest.raises(RelayError, match=r"migration 0002_b: could not create unique index"):
+        migrate(empty, known=known)
+    with psycopg.connect(empty) as other:
+        other.execute("DELETE FROM a WHERE ctid = '(0,1)'")
+    assert migrate(empty, known=known) == ["0002_b"]
+    assert one(empty, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_v'::regclass") is True
+
+
+def test_an_index_waits_for_an_old_snapshot_as_long_as_it_takes(empty: str) -> None:
+    """And the table's time-out is there again for the next file."""
+    known = files(
+        m0001_a="CREATE TABLE a (v int); CREATE TABLE c ();",
+        m0002_b="-- no transaction\nCREATE INDEX CONCURRENTLY a_v ON a (v);",
+        m0003_c="ALTER TABLE c ADD v int;",
+    )
+    migrate(empty, known=known[:1])
+    with psycopg.connect(empty) as user, psycopg.connect(empty) as report, ThreadPoolExecutor(1) as pool:
+        user.execute("SELECT FROM c")
+        report.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        report.execute("SELECT")
+        migration = pool.submit(migrate, empty, known=known, table_within_s=0.1)
+        with pytest.raises(TimeoutError):
+            migration.result(1)
+        report.rollback()
+        with pytest.raises(Unavailable, match="0003_c: a table that it changes is in use"):
+            migration.result(10)
+    assert migrate(empty, known=known) == ["0003_c"]
+
+
 def test_who_waits_too_long_for_another_gives_up(empty: str) -> None:
     with psycopg.connect(empty, autocommit=True) as other:
         other.execute("SELECT pg_advisory_lock(%s)", (LOCK_KEY,))

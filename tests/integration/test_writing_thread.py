@@ -29,7 +29,7 @@ NOWHERE = f"postgresql://nobody@{NOBODY}/nothing?connect_timeout=1"
 @contextmanager
 def writing(database_url: str, *, reset_s: float) -> Iterator[tuple[Writer, Circuit]]:
     """A writer that has placed two partitions; its circuit opens at the first failure."""
-    with ConnectionPool(database_url, min_size=0, max_size=1, timeout=1, reconnect_timeout=1) as pool:
+    with ConnectionPool(database_url, min_size=0, max_size=3, timeout=1, reconnect_timeout=1) as pool:
         timeouts = statements.timeouts(statement_timeout_s=2, lock_timeout_s=1)
         circuit = Circuit(failures=1, reset_s=reset_s, clock=SystemClock())
         applying = Applying(pool, NOBODY, "topic", 2)

@@ -39,7 +39,7 @@ def pool(database_url: str) -> Iterator[ConnectionPool]:
         connection.commit()
 
     # made whole beforehand, as in `tests.applying`
-    with ConnectionPool(database_url, min_size=2, max_size=2, configure=prepare, open=True) as opened:
+    with ConnectionPool(database_url, min_size=3, max_size=3, configure=prepare, open=True) as opened:
         opened.wait()
         yield opened
 
@@ -64,7 +64,8 @@ def apply_in_batches(
         position = Position(topic_id=TOPIC_ID, row=row, begin=batch.spans[0].begin, first=0)
         told += write(batch, {0: position})[0]
         row = Row(TOPIC_ID, batch.spans[0].end)
-    ahead.stop(5)
+    ahead.end()
+    ahead.join(5)
     return told
 
 
