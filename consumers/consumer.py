@@ -62,6 +62,8 @@ class Consumer:
         """Where what is read again ends, of partitions that the group had committed once."""
         self._unsought: dict[int, int] = {}
         self._doubted: dict[int, int] = {}
+        self._was_rebalanced = False
+        """Since the last poll: librdkafka pauses and resumes what stays meanwhile."""
         self._ended: set[int] = set()
         """Partitions that librdkafka gave up: their offset is not in the log, and no seek wakes them."""
         self._member = Member(
@@ -86,6 +88,9 @@ class Consumer:
         if self._member.is_stranded:
             self._begin_anew()
         self._seek_unsought()
+        if self._was_rebalanced and self.next:
+            self._was_rebalanced = False
+            self._wake(list(self.next))
         if not self.next:
             message = self._member.kafka.poll(timeout_s)
             messages = [message] if message is not None else []
@@ -243,6 +248,7 @@ class Consumer:
         # Any offset that needs no look-up will do: nothing is fetched before the place is known.
         kafka.incremental_assign([self._at(number, 0) for number in numbers])
         self._pause(numbers)
+        self._was_rebalanced = True
         self.unplaced |= set(numbers)
         log.info("partitions_assigned", topic=self._topic, partitions=numbers)
 
@@ -251,6 +257,7 @@ class Consumer:
         self._before_revoke(numbers)
         self._drop(numbers)
         kafka.incremental_unassign(partitions)
+        self._was_rebalanced = True
         log.info("partitions_revoked", topic=self._topic, partitions=sorted(numbers))
 
     def _lose(self, kafka: KafkaConsumer, partitions: list[TopicPartition]) -> None:
