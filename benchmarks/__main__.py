@@ -116,7 +116,7 @@ def _measured(
                 stand,
                 console,
                 rounds=rounds,
-                count=counts[0] // 2,
+                count=counts[0],
                 table_rows=10 * counts[0],
                 seconds=_LATENCY_S,
             )

@@ -68,16 +68,12 @@ _UUID_SIZE: Final = struct.pack(">i", 16)
 _json = msgspec.json.Encoder(order="deterministic")
 
 
-def staged_row(
-    event: SessionEvent, place: tuple[UUID, int, int], written: tuple[str, ...] | None = None
-) -> tuple[Any, ...]:
+def staged_row(event: SessionEvent, place: tuple[UUID, int, int]) -> tuple[Any, ...]:
     """Build the row of an event that was read at `place` (topic id, partition, offset).
 
     Args:
         event: The event; a deletion keeps its key and loses its content here.
         place: Where in the log it stands.
-        written: For a key that the batch holds several times: the ids of all its events that were
-            written. None for a key that is there once.
     """
     topic_id, partition, offset = place
     event_id = bytes.fromhex(event.event_id.replace("-", ""))
@@ -105,9 +101,19 @@ def staged_row(
         topic_id.bytes,
         partition,
         offset,
-        ONE_UUID + event_id if written is None else _uuid_array([UUID(one).bytes for one in written]),
-        written is not None,
+        ONE_UUID + event_id,
+        False,
     )
+
+
+def folded_row(row: bytes, written: Iterable[str]) -> bytes:
+    """The row of a key that its batch holds several times, made of its winner's own as COPY takes it.
+
+    Args:
+        row: The winner's, as of a key that is there once.
+        written: The ids of all the key's events that were written.
+    """
+    return row[:-_LAST_COLUMNS] + sized(_uuid_array([UUID(one).bytes for one in written])) + _BOOL(1, True)
 
 
 def figures(told: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -168,3 +174,5 @@ def _array_of(length: int) -> bytes:
 
 ONE_UUID: Final = _array_of(1) + _UUID_SIZE
 """What stands before the only element."""
+_LAST_COLUMNS: Final = len(sized(ONE_UUID + bytes(16)) + _BOOL(1, False))
+"""Bytes of `applied_event_ids` and `folded` where a key is there once."""

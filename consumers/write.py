@@ -6,7 +6,7 @@ while the batch before was written (`ahead.py`). From the fence on the server wo
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from time import perf_counter
 from typing import Any
@@ -24,7 +24,7 @@ from consumers.fold import Folded, State, fold
 from consumers.offsets import Offsets
 from consumers.outcome import Outcome
 from consumers.positions import Position
-from consumers.rows import packed_row, staged_row
+from consumers.rows import folded_row
 from consumers.stage import begun, copy_rows
 from schemas.event import RANK, EventType
 
@@ -102,7 +102,7 @@ class Write:
         states = read_states(connection, several)
         folded = _fold_all(several, states, tally)
         if folded:
-            copy_rows(connection, _rows_of(folded, positions))
+            copy_rows(connection, (folded_row(read.row, one.written) for read, one, _ in folded))
         self._offsets.fence(connection, {partition: positions[partition] for partition in batch.spans})
         _lock_states(connection, several, states)
         if once:
@@ -172,14 +172,6 @@ def _fold_all(
         if folded.winner is not None:
             winners.append((group[folded.winner], folded, state is not None))
     return winners
-
-
-def _rows_of(folded: Iterable[tuple[Read, Folded, bool]], positions: Mapping[int, Position]) -> list[bytes]:
-    rows = []
-    for read, one, _ in folded:
-        place = positions[read.partition].topic_id, read.partition, read.offset
-        rows.append(packed_row(staged_row(read.event, place, one.written)))
-    return rows
 
 
 def _upsert_once(connection: Connection[Any], once: Sequence[Read], tally: Tally) -> None:

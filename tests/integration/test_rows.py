@@ -12,7 +12,7 @@ from psycopg import Connection
 from psycopg.rows import DictRow, dict_row
 
 from consumers import statements
-from consumers.rows import COLUMNS, staged_row
+from consumers.rows import COLUMNS, COPY_BEGIN, COPY_END, folded_row, packed_row, staged_row
 from schemas.event import MAX_TIME_US, MIN_TIME_US, RANK, EventType, SessionEvent, Statistics
 from tests.crafted import EVENT
 from tests.valid_events import events
@@ -43,9 +43,9 @@ def stage(
     connection: Connection[DictRow], event: SessionEvent, written: tuple[str, ...] | None = None
 ) -> None:
     """COPY one event as the sink does; within a transaction."""
+    row = packed_row(staged_row(event, PLACE))
     with connection.cursor().copy(statements.COPY_STAGE) as copy:
-        copy.set_types(list(COLUMNS.values()))
-        copy.write_row(staged_row(event, PLACE, written))
+        copy.write(COPY_BEGIN + (row if written is None else folded_row(row, written)) + COPY_END)
 
 
 def read_back(
