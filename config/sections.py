@@ -25,7 +25,13 @@ TopicName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9.
 class Section(BaseModel):
     """A branch: frozen, unknown keys refused, defaults checked like given values."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        hide_input_in_errors=True,
+        defer_build=True,  # the tree builds all of its branches: each alone as well is a tenth of a start
+    )
 
 
 class AppSettings(Section):

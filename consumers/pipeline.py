@@ -43,6 +43,8 @@ log = structlog.get_logger()
 
 _CHUNK: Final = 500
 """Records per poll: small enough to look at size, time and results between polls."""
+_FIRST_ROWS: Final = 2_000
+"""Enough for the first batch after a start: Postgres has nothing else to do."""
 _BATCHES_AHEAD: Final = 2
 """One being written, one decoded and waiting."""
 _STALL_S: Final = 10.0
@@ -89,7 +91,7 @@ class Pipeline:
             self._check_now_and_then(consumer)
             if self._is_full():
                 self._make_room(consumer, stop)
-            elif self._fill(consumer) < _CHUNK and not self._under_way and self._batch.rows:
+            elif self._is_enough(self._fill(consumer)):
                 self._send()
 
     def finish(self, consumer: Consumer, within_s: float) -> None:
@@ -154,6 +156,12 @@ class Pipeline:
     def _is_full(self) -> bool:
         rows, size_bytes = self._settings.batch_rows, self._settings.batch_bytes
         return self._batch.rows >= rows or self._batch.size_bytes >= size_bytes
+
+    def _is_enough(self, came: int) -> bool:
+        """Whether the batch may go though it is not full, as nothing is being written."""
+        if self._under_way or not self._batch.rows:
+            return False
+        return came < _CHUNK or (not self._written and self._batch.rows >= _FIRST_ROWS)
 
     def _make_room(self, consumer: Consumer, stop: Event) -> None:
         """Send the full batch as soon as there is room; if that takes long, keep the membership alive."""
