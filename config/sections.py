@@ -132,7 +132,10 @@ class DbSettings(Section):
         description="PostgreSQL URL or libpq connection string; wins over `DB_*`. May name several hosts.",
     )
     pool_min: int = Field(default=2, ge=0, description="Connections that the pool keeps open.")
-    pool_max: Count = Field(default=10, description="Connections that the pool opens at most.")
+    pool_max: Count = Field(
+        default=10,
+        description="Connections that the pool opens at most. Below 3 no batch is staged ahead of its turn.",
+    )
     pool_timeout_s: Positive = Field(default=10, description="Seconds to wait for a connection of the pool.")
     max_lifetime_s: Positive = Field(
         default=3600, description="Seconds after which a connection is replaced."

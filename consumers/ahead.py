@@ -88,7 +88,7 @@ class Ahead:
             staged.drop()
 
     def drop_all(self) -> None:
-        """Let go of all that is staged: what was submitted behind a failure is void."""
+        """Let go of all that is staged: what was submitted behind a failure is void, or has to wait."""
         for future in [self._futures.pop(key) for key in list(self._futures)]:
             if not future.cancel() and (staged := future.result()) is not None:
                 staged.drop()

@@ -63,7 +63,7 @@ class Consumer:
         self._unsought: dict[int, int] = {}
         self._doubted: dict[int, int] = {}
         self._was_rebalanced = False
-        """Since the last poll: librdkafka pauses and resumes what stays meanwhile."""
+        """And what stays was not woken since: librdkafka has paused and resumed it."""
         self._ended: set[int] = set()
         """Partitions that librdkafka gave up: their offset is not in the log, and no seek wakes them."""
         self._member = Member(

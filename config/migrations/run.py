@@ -1,6 +1,7 @@
 """Alembic at work on plain SQL: each file becomes one of its revisions, run and noted in one transaction."""
 
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, Final, LiteralString, cast
@@ -19,9 +20,11 @@ from config.errors import RelayError, Unavailable
 from config.migrations.files import Migration
 
 _INDEX: Final = re.compile(r"^\s*CREATE (?:UNIQUE )?INDEX CONCURRENTLY (?P<name>[a-z0-9_]+)", re.MULTILINE)
-_INVALID: Final[LiteralString] = (
-    "SELECT FROM pg_index WHERE indexrelid = to_regclass(%(name)s) AND NOT indisvalid"
+_BEING_BUILT: Final[LiteralString] = (
+    "SELECT FROM pg_stat_progress_create_index WHERE index_relid = to_regclass(%(name)s)"
 )
+_LEFT: Final[LiteralString] = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%(name)s)"
+_POLL_S: Final = 0.2
 
 
 def run(
@@ -113,17 +116,24 @@ def _execute(migration: Migration, context: MigrationContext, lock: psycopg.Conn
 def _build(connection: psycopg.Connection[Any], statement: str) -> None:
     """Run a statement that can't be in a transaction, nearly always to build an index while others write.
 
-    It waits for every older snapshot, which may take an hour, and nobody waits behind it: so without a limit.
-    What an attempt that failed has left is an index that is kept up to date and not used (PostgreSQL manual,
-    "Building Indexes Concurrently").
+    It waits for every older snapshot, which may take an hour, and nobody but another migration waits behind
+    it: so without a limit. A process that was killed leaves a server that goes on building: its index is
+    waited for. What a failure has left is kept up to date and not used (PostgreSQL manual, "Building Indexes
+    Concurrently").
     """
     before = connection.execute("SELECT current_setting('lock_timeout')").fetchone()
     connection.execute("SET lock_timeout = 0")
-    if (index := _INDEX.search(statement)) is not None:
-        left = connection.execute(_INVALID, {"name": index["name"]}).fetchone()
-        if left is not None:
+    if (index := _INDEX.search(statement)) is None:
+        connection.execute(statement.encode())
+    else:
+        name = {"name": index["name"]}
+        while connection.execute(_BEING_BUILT, name).fetchone() is not None:
+            time.sleep(_POLL_S)
+        left = connection.execute(_LEFT, name).fetchone()
+        if left == (False,):
             connection.execute(sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(index["name"])))
-    connection.execute(statement.encode())
+        if left != (True,):
+            connection.execute(statement.encode())
     connection.execute("SELECT set_config('lock_timeout', %s, false)", before)
 
 

@@ -17,6 +17,7 @@ from config.errors import ExitCode, RelayError, SettingsError, StoppedForSafety,
 from config.migrations.apply import LOCK_KEY, migrate
 from config.migrations.check import check_database, pending, require_current, version
 from config.migrations.files import Migration, migrations, read
+from tests.eventually import eventually
 from tests.proxy import Proxy
 
 pytestmark = pytest.mark.integration
@@ -44,6 +45,12 @@ def one(url: str, query: str) -> object:
     with psycopg.connect(url) as connection:
         row = connection.execute(query.encode()).fetchone()
     return None if row is None else row[0]
+
+
+def alone(url: str, statement: str) -> None:
+    """Run a statement that can't be in a transaction."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement.encode())
 
 
 def test_all_are_applied_once_in_order(empty: str) -> None:
@@ -103,6 +110,25 @@ def test_an_index_that_could_not_be_built_is_built_anew(empty: str) -> None:
     with psycopg.connect(empty) as other:
         other.execute("DELETE FROM a WHERE ctid = '(0,1)'")
     assert migrate(empty, known=known) == ["0002_b"]
+    assert one(empty, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_v'::regclass") is True
+
+
+def test_an_index_that_a_killed_migration_goes_on_building_is_waited_for(empty: str) -> None:
+    """Method: the very statement, by somebody who notes nothing, held up by an old snapshot."""
+    build = "CREATE INDEX CONCURRENTLY a_v ON a (v)"
+    known = files(m0001_a="CREATE TABLE a (v int);", m0002_b=f"-- no transaction\n{build};")
+    migrate(empty, known=known[:1])
+    with psycopg.connect(empty) as report, ThreadPoolExecutor(2) as pool:
+        report.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        report.execute("SELECT")
+        orphan = pool.submit(alone, empty, build)
+        eventually(lambda: one(empty, "SELECT to_regclass('a_v')") is not None)
+        migration = pool.submit(migrate, empty, known=known)
+        with pytest.raises(TimeoutError):
+            migration.result(1)
+        report.rollback()
+        orphan.result(10)
+        assert migration.result(10) == ["0002_b"]
     assert one(empty, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_v'::regclass") is True
 
 
