@@ -71,7 +71,7 @@ class Stand:
         directory.chmod(0o755)  # Postgres refuses to run as root, and as somebody else it must get in
         try:
             os.environ.setdefault("SESSION_RELAY_CACHE", str(home.resolve() / "cache"))  # the demo's jars
-            with EmbeddedServices.running(directory, 1, say) as services:
+            with EmbeddedServices.running(directory, 1, say, sustained=True) as services:
                 state = load(directory)
                 versions = state.versions if state else {}
                 yield cls(addresses=services.addresses, versions=versions, directory=directory)

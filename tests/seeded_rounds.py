@@ -37,5 +37,5 @@ def stage() -> Iterator[tuple[Path, EmbeddedServices]]:
     with tempfile.TemporaryDirectory(prefix="session-relay-rounds-") as name:
         place = Path(name)
         place.chmod(0o755)  # another user runs the database where root calls
-        with EmbeddedServices.running(place / "services") as services:
+        with EmbeddedServices.running(place / "services", sustained=True) as services:
             yield place, services

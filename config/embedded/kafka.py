@@ -16,6 +16,8 @@ from config.embedded.processes import Launch, spawn
 from config.embedded.wheels import directory
 
 PROBE_TOPIC: Final = "__session_relay_probe"
+LAST_COMPILER_LEFT_OUT: Final = "-XX:TieredStopAtLevel=1"
+"""An option of Java's: a start takes half the CPU, and what serves for long is slower."""
 _QUIET: Final[dict[str, str | int | float | bool]] = {
     "log_level": 0,
     "socket.timeout.ms": 5_000,
@@ -39,12 +41,15 @@ class Cluster:
         directory: Each broker has `kafka-N` in it.
         jars: Kafka's jars, verified.
         ports: By broker, in order: for clients, for the controllers' quorum.
+        sustained: One broker carries load for long. Java then compiles what is busy a second time, which
+            costs as much CPU at each start as all the rest of it.
     """
 
     directory: Path
     jars: Path
     cluster_id: str
     ports: tuple[tuple[int, int], ...]
+    sustained: bool = False
 
     @property
     def nodes(self) -> range:
@@ -63,10 +68,10 @@ class Cluster:
             node: Its number.
             options: More of Java's.
         """
-        alone = ["-Xms256m", "-Xmx512m"]
-        one_of_three = ["-Xms128m", "-Xmx256m", "-XX:TieredStopAtLevel=1"]  # starts sooner on few cores
-        memory = alone if len(self.ports) == 1 else one_of_three
-        return self._java(node, [*memory, *options], "kafka.Kafka")
+        alone = len(self.ports) == 1
+        memory = ["-Xms256m", "-Xmx512m"] if alone else ["-Xms128m", "-Xmx256m"]
+        compiling = [] if alone and self.sustained else [LAST_COMPILER_LEFT_OUT]
+        return self._java(node, [*memory, *compiling, *options], "kafka.Kafka")
 
     def prepare(self) -> None:
         """Write every broker's settings and format storage that is new, all brokers at once.
@@ -82,7 +87,7 @@ class Cluster:
             (home / "server.properties").write_text(self.properties(node), "ascii")
         new = [n for n in self.nodes if not (self.directory / f"kafka-{n}/data/meta.properties").exists()]
         command = ("kafka.tools.StorageTool", "format", "--cluster-id", self.cluster_id, "--config")
-        launches = [self._java(node, ["-XX:TieredStopAtLevel=1"], *command) for node in new]
+        launches = [self._java(node, [LAST_COMPILER_LEFT_OUT], *command) for node in new]
         for child in [spawn(launch) for launch in launches]:
             if child.process.wait(60) != 0:
                 raise child.failure()

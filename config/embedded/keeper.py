@@ -1,26 +1,26 @@
 """The parent of one state directory's services: it starts them, and none outlives it.
 
-Run by `link.py` as `python -m config.embedded.keeper STATE_DIR BROKERS JARS`. Standard input is its
-owner's life line and carries requests, standard output the replies, one JSON object a line each.
+Run by `link.py` as `python -m config.embedded.keeper STATE_DIR BROKERS JARS [sustained]`. Standard input is
+its owner's life line and carries requests, standard output the replies, one JSON object a line each.
 """
 
 import os
 import sys
 from pathlib import Path
 
-from config.embedded.owner import Ended, Owner, Request
+from config.embedded.owner import SUSTAINED, Ended, Owner, Request
 from config.embedded.stack import Stack
 from config.embedded.state import take_lock
 from config.errors import ExitCode, RelayError
 
 
-def keep(state_dir: Path, brokers: int, jars: Path, owner: Owner) -> None:
+def keep(state_dir: Path, brokers: int, jars: Path, owner: Owner, *, sustained: bool) -> None:
     """Run the services until the owner is gone or a signal comes; then end them all."""
     if take_lock(state_dir) is None:
         owner.tell("held")
         return
     try:
-        stack = Stack(state_dir, brokers, jars, owner)
+        stack = Stack(state_dir, brokers, jars, owner, sustained=sustained)
         try:
             stack.start()
             owner.tell("ready")
@@ -64,4 +64,5 @@ def _answer(request: Request, stack: Stack, owner: Owner) -> None:
 
 if __name__ == "__main__":
     os.umask(0o022)  # Postgres may run as another user, who must come in
-    keep(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), Owner())
+    directory, count, jars_directory, *more = sys.argv[1:]
+    keep(Path(directory), int(count), Path(jars_directory), Owner(), sustained=more == [SUSTAINED])

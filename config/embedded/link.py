@@ -10,7 +10,7 @@ from typing import Final, Self
 
 import msgspec
 
-from config.embedded.owner import Reply, Request
+from config.embedded.owner import SUSTAINED, Reply, Request
 from config.embedded.processes import STOP_WITHIN_S
 from config.errors import ExitCode, RelayError, Unavailable
 
@@ -25,16 +25,26 @@ class Link:
         brokers: 1 or 3.
         jars: Kafka's, verified.
         say: Told what the keeper wants people to know.
+        sustained: Kafka will carry load for long.
     """
 
-    def __init__(self, state_dir: Path, brokers: int, jars: Path, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        brokers: int,
+        jars: Path,
+        say: Callable[[str], None],
+        *,
+        sustained: bool,
+    ) -> None:
         self._say = say
         self._log = state_dir / "keeper.log"
         self._turn = threading.Lock()  # two threads' requests must not take each other's replies
         path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+        more = [SUSTAINED] if sustained else []
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "config.embedded.keeper", state_dir, str(brokers), jars],
+                [sys.executable, "-P", "-m", "config.embedded.keeper", state_dir, str(brokers), jars, *more],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -10,6 +10,8 @@ from typing import Final
 import msgspec
 
 _STDIN: Final = 0
+SUSTAINED: Final = "sustained"
+"""Last argument of a keeper whose Kafka will carry load for long."""
 
 
 class Ended(Exception):

@@ -52,7 +52,8 @@ def _train(home: Path, jars: Path) -> Path:
         Unavailable: It did not start, or did not end in time: what it wrote may be half a file.
     """
     ports = ((free_port(), free_port()),)
-    cluster = Cluster(directory=home, jars=jars, cluster_id=new_cluster_id(), ports=ports)
+    # with every compiler: what the file tells of them binds the brokers that begin from it
+    cluster = Cluster(directory=home, jars=jars, cluster_id=new_cluster_id(), ports=ports, sustained=True)
     cluster.prepare()
     made = home / "classes.aot"
     child = spawn(cluster.launch(1, f"-XX:AOTCacheOutput={made}"))

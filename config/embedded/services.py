@@ -55,7 +55,12 @@ class EmbeddedServices:
     @classmethod
     @contextmanager
     def running(
-        cls, state_dir: Path, brokers: int | None = None, say: Callable[[str], None] = tell
+        cls,
+        state_dir: Path,
+        brokers: int | None = None,
+        say: Callable[[str], None] = tell,
+        *,
+        sustained: bool = False,
     ) -> Iterator[Self]:
         """Use the services of a state directory: those that run already, or else started and ended here.
 
@@ -65,13 +70,14 @@ class EmbeddedServices:
             state_dir: Holds data, logs and ports; made when absent. Its data is there again the next time.
             brokers: 1 or 3; by default what the directory has, or 1.
             say: Told what people should know, a line at a time.
+            sustained: Kafka will carry load for long: one broker starts later then, and does more.
 
         Raises:
             Unavailable: No network at the first start, or a service that did not start.
             RelayError: Anything else that a person must mend.
         """
         state_dir = _prepared(state_dir)
-        link = _start(state_dir, brokers, say)
+        link = _start(state_dir, brokers, say, sustained=sustained)
         try:
             yield cls(state_dir, link)
         finally:
@@ -112,13 +118,13 @@ class EmbeddedServices:
 
 
 def start_detached(state_dir: Path, brokers: int | None = None, say: Callable[[str], None] = tell) -> Status:
-    """Start services that outlive this process, or find those that run.
+    """Start services that outlive this process, one broker for whatever load, or find those that run.
 
     Raises:
         RelayError: As `EmbeddedServices.running`.
     """
     state_dir = _prepared(state_dir)
-    link = _start(state_dir, brokers, say)
+    link = _start(state_dir, brokers, say, sustained=True)
     if link:
         link.detach()
     found = status(state_dir)
@@ -172,14 +178,16 @@ def _cache(state_dir: Path) -> Path:
     return Path(os.environ.get("SESSION_RELAY_CACHE") or state_dir / "cache").absolute()
 
 
-def _start(state_dir: Path, brokers: int | None, say: Callable[[str], None]) -> Link | None:
+def _start(
+    state_dir: Path, brokers: int | None, say: Callable[[str], None], *, sustained: bool
+) -> Link | None:
     """Return the link to a keeper started here, or None where the services run already."""
     deadline_s = time.monotonic() + FOUND_WITHIN_S
     while time.monotonic() < deadline_s:
         state = load(state_dir)
         wanted = brokers or (state.brokers if state else 1)
         if state is None or state.keeper is None or not state.keeper.is_alive():
-            link = _launch(state_dir, wanted, say)
+            link = _launch(state_dir, wanted, say, sustained=sustained)
             if link:
                 return link
         elif state.brokers != wanted:
@@ -194,11 +202,11 @@ def _start(state_dir: Path, brokers: int | None, say: Callable[[str], None]) -> 
     )
 
 
-def _launch(state_dir: Path, brokers: int, say: Callable[[str], None]) -> Link | None:
+def _launch(state_dir: Path, brokers: int, say: Callable[[str], None], *, sustained: bool) -> Link | None:
     if brokers not in {1, 3}:
         raise RelayError(f"Embedded Kafka has 1 broker or 3, not {brokers}.")
     jars.check_space(state_dir, START_NEEDS_BYTES)
-    link = Link(state_dir, brokers, jars.resolve(_cache(state_dir), say), say)
+    link = Link(state_dir, brokers, jars.resolve(_cache(state_dir), say), say, sustained=sustained)
     try:
         if link.wait_ready():
             return link

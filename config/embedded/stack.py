@@ -34,10 +34,11 @@ class Stack:
         state_dir: Absolute; its lock is held.
         brokers: 1 or 3.
         jars: Kafka's, verified.
+        sustained: Kafka will carry load for long.
         owner: Told what people should know; its end interrupts a start.
     """
 
-    def __init__(self, state_dir: Path, brokers: int, jars: Path, owner: Owner) -> None:
+    def __init__(self, state_dir: Path, brokers: int, jars: Path, owner: Owner, *, sustained: bool) -> None:
         self._directory = state_dir
         self._owner = owner
         self._children: dict[str, Child] = {}
@@ -48,6 +49,7 @@ class Stack:
             jars=jars,
             cluster_id=self._state.cluster_id,
             ports=tuple((ports[f"kafka-{n}"], ports[f"kafka-{n}-controller"]) for n in nodes),
+            sustained=sustained,
         )
         home = Path(self._state.postgres_dir)
         install = choose_install(home, owner.say)

@@ -77,7 +77,10 @@ def _run(options: Options, console: Console) -> ExitCode:
     with ExitStack() as stack:
         console.print(f"Services in {options.state_dir}:", markup=False)
         services = EmbeddedServices.running(
-            options.state_dir, options.brokers, lambda line: console.print(line, markup=False)
+            options.state_dir,
+            options.brokers,
+            lambda line: console.print(line, markup=False),
+            sustained=not options.once,
         )
         addresses = stack.enter_context(services).addresses
         kafka = KafkaSettings(bootstrap_servers=addresses.kafka_bootstrap_servers)

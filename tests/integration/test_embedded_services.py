@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 import redis
@@ -16,6 +17,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from config.embedded.kafka import LAST_COMPILER_LEFT_OUT
 from config.embedded.services import Addresses, EmbeddedServices, Mode, start_detached, status, stop
 from config.errors import RelayError
 from tests.eventually import eventually
@@ -174,6 +176,7 @@ def test_data_and_ports_outlive_a_stop_and_no_network_is_needed() -> None:
     with tempfile.TemporaryDirectory(prefix="session-relay-test-") as other:
         Path(other).chmod(0o755)
         first = start_detached(Path(other))
+        assert LAST_COMPILER_LEFT_OUT not in psutil.Process(first.pids["kafka-1"]).cmdline()
         with psycopg.connect(first.addresses.database_url) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 42 AS answer")
         produce(first.addresses, b"kept")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from config.embedded.kafka import Cluster, new_cluster_id
+from config.embedded.kafka import LAST_COMPILER_LEFT_OUT, Cluster, new_cluster_id
 from config.embedded.processes import Identity, end, identify
 from config.embedded.state import State, choose_ports, end_leftovers, load, save, take_lock
 from config.embedded.wheels import directory
@@ -111,6 +111,20 @@ def test_three_brokers_replicate_thrice_and_need_two_in_sync(tmp_path: Path) -> 
     assert "controller.quorum.voters=1@127.0.0.1:11,2@127.0.0.1:12,3@127.0.0.1:13" in lines
     assert "listeners=PLAINTEXT://127.0.0.1:2,CONTROLLER://127.0.0.1:12" in lines
     assert cluster.bootstrap_servers == "127.0.0.1:1,127.0.0.1:2,127.0.0.1:3"
+
+
+@pytest.mark.parametrize(
+    ("brokers", "sustained", "left_out"),
+    [(1, True, False), (1, False, True), (3, True, True), (3, False, True)],
+)
+def test_the_last_compiler_is_kept_for_one_broker_that_carries_load(
+    tmp_path: Path, brokers: int, sustained: bool, left_out: bool
+) -> None:
+    ports = tuple((number, number + 10) for number in range(brokers))
+    cluster = Cluster(
+        directory=tmp_path, jars=tmp_path, cluster_id=new_cluster_id(), ports=ports, sustained=sustained
+    )
+    assert (LAST_COMPILER_LEFT_OUT in cluster.launch(1).args) is left_out
 
 
 def test_a_missing_wheel_is_told_with_the_way_to_install_it() -> None:
