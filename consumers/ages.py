@@ -11,7 +11,6 @@ from typing import Final
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
 
 from config import metrics
-from config.clock import Clock
 from consumers.batch import Batch, Read
 from consumers.dead_letters import REDRIVES
 from schemas.event import MICROSECONDS
@@ -23,14 +22,9 @@ _PUBLISHED_WITHIN_US: Final = MICROSECONDS
 
 
 class Ages:
-    """Knows what was committed before; it observes in the writing thread alone.
+    """Knows what was committed before; used by the polling thread alone, so that no batch waits for it."""
 
-    Args:
-        clock: For the time of a commit.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._known: dict[int, int] = {}
 
     def forget(self, partitions: Iterable[int]) -> None:
@@ -42,10 +36,9 @@ class Ages:
         """Hear how far partitions had been committed: after they were placed, before any batch of theirs."""
         self._known.update(committed_before)
 
-    def observe(self, batch: Batch) -> None:
-        """Count the ages of a batch's events, after COMMIT."""
-        now_us = self._clock.now_us()
-        ages_s = [(now_us - read.received_us) / MICROSECONDS for read in batch.reads]
+    def observe(self, batch: Batch, committed_us: int) -> None:
+        """Count the ages that a batch's events had at its COMMIT."""
+        ages_s = [(committed_us - read.received_us) / MICROSECONDS for read in batch.reads]
         if ages_s and max(ages_s) > LATE_S:
             aged = zip(ages_s, batch.reads, strict=True)
             ages_s = [age_s for age_s, read in aged if age_s <= LATE_S or not self._goes_again(read)]

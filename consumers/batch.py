@@ -1,5 +1,6 @@
-"""What travels from the polling thread to the writing one."""
+"""What travels from the polling thread to the writing one, and back when it is committed."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
@@ -139,19 +140,28 @@ Groups = Sequence[Sequence[Read]]
 
 
 class Parted(NamedTuple):
-    """Records that touch a row, by whether their session is in the batch once or several times; in order."""
+    """A batch's records by whether their session is in it once or several times; in order."""
 
     once: Sequence[Read]
     several: Groups
+    count_once: Counter[int]
+    """Of the first, how many each partition has: counted here, as a rule while another batch is written."""
+    count_without_row: Counter[int]
+    """Likewise of those that touch no row, and are in neither."""
 
 
 def parted(reads: Sequence[Read]) -> Parted:
-    """Part a batch's records; those that touch no row are left out."""
+    """Part a batch's records."""
     if len({read.key for read in reads if read.key}) == len(reads):  # as nearly always
-        return Parted(reads, [])
+        return Parted(reads, [], Counter(read.partition for read in reads), Counter())
     groups = groups_of(reads)
     once = [group[0] for group in groups if len(group) == 1]
-    return Parted(once, [group for group in groups if len(group) > 1])
+    return Parted(
+        once,
+        [group for group in groups if len(group) > 1],
+        Counter(read.partition for read in once),
+        Counter(read.partition for read in reads if read.key is None),
+    )
 
 
 def groups_of(reads: Iterable[Read]) -> Groups:

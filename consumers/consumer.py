@@ -88,9 +88,6 @@ class Consumer:
         if self._member.is_stranded:
             self._begin_anew()
         self._seek_unsought()
-        if self._was_rebalanced and self.next:
-            self._was_rebalanced = False
-            self._wake(list(self.next))
         if not self.next:
             message = self._member.kafka.poll(timeout_s)
             messages = [message] if message is not None else []
@@ -230,6 +227,8 @@ class Consumer:
             else:
                 del self._unsought[partition]
                 resumed.append(partition)
+        if self._was_rebalanced:
+            self._was_rebalanced, resumed = False, list(self.next)
         if resumed:
             self._wake(resumed)
 

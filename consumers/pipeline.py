@@ -18,14 +18,19 @@ from config.clock import Clock
 from config.errors import RegistryUnavailable
 from config.health import Health
 from config.sections import SinkSettings
+from consumers.ages import Ages
 from consumers.batch import Batch
 from consumers.consumer import Consumer, Partitions
 from consumers.decoding import Decoder
 from consumers.fates import Fenced, PostgresUnavailable
 from consumers.oldest import Oldest
+from consumers.outcome import Outcome
+from consumers.positions import Position
+from consumers.write import Tally
 from consumers.writer import (
     Check,
     Checked,
+    Committed,
     Crashed,
     Dropped,
     Failed,
@@ -76,7 +81,7 @@ class Pipeline:
         self._placing = False
         self._drain_s = _DRAIN_S
         self._check_at_s = clock.monotonic_s() + settings.topic_check_s
-        self._oldest = Oldest(clock)
+        self._oldest, self._ages = Oldest(clock), Ages()
         self.committed: dict[int, int] = {}
         """Next offset by partition, as the table holds it."""
         self._written: set[int] = set()
@@ -202,37 +207,48 @@ class Pipeline:
     def _handle(self, results: Sequence[Result], consumer: Consumer) -> None:
         for result in results:
             self._postgres.answered()
-            match result:
-                case Placed(positions):
-                    self._placing = False
-                    self._postgres.succeeded()
-                    self._decoder.place(positions)
-                    consumer.place({p: at.begin for p, at in positions.items()})
-                    same = [p for p, at in positions.items() if not at.is_recreated]
-                    self._writer.know(consumer.committed_before(same))
-                    self._note(consumer, {p: at.begin for p, at in positions.items()})
-                case Written(next_offsets):
-                    self._under_way -= 1
-                    self._oldest.written()
-                    self._postgres.succeeded()
-                    self._note(consumer, next_offsets)
-                    self._written |= consumer.assigned & next_offsets.keys()
-                    consumer.commit(next_offsets)
-                case Dropped():
-                    self._under_way -= 1
-                    self._oldest.failed()
-                    self._start_over(consumer)
-                case Failed(cause, job):
-                    self._on_failure(consumer, cause, job)
-                case Checked(asked):
-                    if asked:
-                        self._postgres.succeeded()
-                case Crashed(error):
-                    raise error
-                case _:
-                    assert_never(result)
+            self._take(result, consumer)
         if results and (self._under_way or self._placing):
             self._postgres.asked()
+
+    def _take(self, result: Result, consumer: Consumer) -> None:
+        match result:
+            case Placed(positions):
+                self._postgres.succeeded()
+                self._on_placed(consumer, positions)
+            case Committed(batch, tally, at_us):
+                self._ages.observe(batch, at_us)
+                _count(tally)  # last: who sees records counted finds their ages counted too
+            case Written(next_offsets):
+                self._under_way -= 1
+                self._oldest.written()
+                self._postgres.succeeded()
+                self._note(consumer, next_offsets)
+                self._written |= consumer.assigned & next_offsets.keys()
+                consumer.commit(next_offsets)
+            case Dropped():
+                self._under_way -= 1
+                self._oldest.failed()
+                self._start_over(consumer)
+            case Failed(cause, job):
+                self._on_failure(consumer, cause, job)
+            case Checked(asked):
+                if asked:
+                    self._postgres.succeeded()
+            case Crashed(error):
+                raise error
+            case _:
+                assert_never(result)
+
+    def _on_placed(self, consumer: Consumer, positions: Mapping[int, Position]) -> None:
+        """Read on where the partitions go on; how old their events are counts from where they had come to."""
+        self._placing = False
+        begins = {partition: at.begin for partition, at in positions.items()}
+        self._decoder.place(positions)
+        consumer.place(begins)
+        self._ages.forget(positions)
+        self._ages.know(consumer.committed_before([p for p, at in positions.items() if not at.is_recreated]))
+        self._note(consumer, begins)
 
     def _on_failure(self, consumer: Consumer, cause: Exception, job: Job) -> None:
         """Try again: a failed placing is asked for again, anything else starts over."""
@@ -264,3 +280,9 @@ class Pipeline:
         """Keep what the table holds, of the partitions that are still this member's."""
         ours = consumer.assigned
         self.committed.update({p: offset for p, offset in next_offsets.items() if p in ours})
+
+
+def _count(tally: Tally) -> None:
+    for outcome in Outcome:
+        count = sum(counts[outcome] for counts in tally.values())
+        metrics.SINK_RECORDS.labels(outcome=outcome.value).inc(count)

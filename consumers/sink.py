@@ -41,7 +41,7 @@ from consumers.projection import Projection
 from consumers.storm import Storm
 from consumers.topics import Topics
 from consumers.write import Write
-from consumers.writer import Writer
+from consumers.writer import TURN_S, Writer
 from schemas.by_settings import foreign_schemas
 
 if TYPE_CHECKING:
@@ -107,8 +107,7 @@ def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None
         writer.start()
         projection.start()
         calm_collector()
-        # the writing thread waits for Postgres fifty times a batch, and each time so long for its turn
-        sys.setswitchinterval(0.0005)
+        sys.setswitchinterval(TURN_S)
         log.info("sink_started", group=settings.sink.group_id, topic=settings.kafka.events_topic)
         try:
             pipeline.run(consumer, stop)

@@ -29,7 +29,8 @@ class TracedApply:
     def __call__(self, batch: Batch, positions: Mapping[int, Position], settle: Settle) -> None:
         """Apply a batch, as what is within does."""
         began_ns, records = time_ns(), batch.rows
-        reads = batch.reads[:MOST_LINKS]  # the batch loses those that Postgres rejects
+        # now: the batch loses what Postgres rejects, and after COMMIT another thread may ask for headers too
+        links = [link for read in batch.reads[:MOST_LINKS] if (link := published(read)) is not None]
         events: dict[str, int] = {}
         outcomes: dict[str, int] = {}
         problem: str | None = None
@@ -63,7 +64,7 @@ class TracedApply:
                     "messaging.batch.message_count": records,
                     **outcomes,
                 },
-                links=[link for read in reads if (link := published(read)) is not None],
+                links=links,
                 events=events,
                 problem=problem,
             )

@@ -97,8 +97,8 @@ class Write:
         self, connection: Connection[Any], records: Parted, batch: Batch, positions: Mapping[int, Position]
     ) -> Tally:
         """Fold what comes several times, take the fence, and apply; those that come once are staged."""
-        once, several = records
-        tally = _tally_of(batch)
+        once, several = records.once, records.several
+        tally = _tally_of(batch, records)
         states = read_states(connection, several)
         folded = _fold_all(several, states, tally)
         if folded:
@@ -106,23 +106,22 @@ class Write:
         self._offsets.fence(connection, {partition: positions[partition] for partition in batch.spans})
         _lock_states(connection, several, states)
         if once:
-            _upsert_once(connection, once, tally)
+            _upsert_once(connection, records, tally)
         if folded:
             _upsert_folded(connection, folded)
         self._offsets.advance(connection, batch.spans, positions, tally)
         return tally
 
 
-def _tally_of(batch: Batch) -> Tally:
+def _tally_of(batch: Batch, records: Parted) -> Tally:
     """What is known of a batch before its rows are: what is parked of it, and what touches no row."""
     tally: Tally = {partition: Counter() for partition in batch.spans}
     for poison in batch.poison:
         tally[poison.partition][Outcome.PARKED] += 1
     for skipped in batch.skipped:
         tally[skipped.partition][Outcome.PARKED] += 1
-    for read in batch.reads:
-        if read.key is None:
-            tally[read.partition][Outcome.PASSED] += 1
+    for partition, count in records.count_without_row.items():
+        tally[partition][Outcome.PASSED] += count
     return tally
 
 
@@ -174,10 +173,11 @@ def _fold_all(
     return winners
 
 
-def _upsert_once(connection: Connection[Any], once: Sequence[Read], tally: Tally) -> None:
+def _upsert_once(connection: Connection[Any], records: Parted, tally: Tally) -> None:
     """Let SQL decide about the keys that come once, and learn what became of each."""
-    unwritten = len(once) - connection.execute(statements.UPSERT_SESSIONS, {"folded": False}).rowcount
-    for partition, count in Counter(read.partition for read in once).items():
+    written = connection.execute(statements.UPSERT_SESSIONS, {"folded": False}).rowcount
+    unwritten = len(records.once) - written
+    for partition, count in records.count_once.items():
         tally[partition][Outcome.WRITTEN] += count
     if not unwritten:
         return

@@ -18,19 +18,19 @@ import structlog
 from config import metrics
 from config.clock import Clock
 from config.errors import Unavailable
-from consumers.ages import Ages
 from consumers.ahead import Ahead
 from consumers.apply import Applying
 from consumers.batch import Batch
 from consumers.breaker import Circuit
 from consumers.fates import Fenced, PostgresUnavailable
 from consumers.offsets import gaps_in
-from consumers.outcome import Outcome
 from consumers.positions import Position, Positions, Row
 from consumers.write import Tally
 
 log = structlog.get_logger()
 
+TURN_S: Final = 0.0001
+"""For `sys.setswitchinterval`: a writing thread waits for Postgres fifty times a batch, then for its turn."""
 _FIRST_WAIT_S: Final = 0.1
 _LONGEST_WAIT_S: Final = 5.0
 _DOUBLINGS: Final = 10
@@ -71,6 +71,14 @@ class Written(NamedTuple):
     next_offsets: Mapping[int, int]
 
 
+class Committed(NamedTuple):
+    """Ahead of a result: what of its batch has been committed, all of it as a rule, and when."""
+
+    batch: Batch
+    tally: Tally
+    at_us: int
+
+
 class Dropped(NamedTuple):
     """Result: a batch had been read ahead of something that failed; nothing was written."""
 
@@ -83,13 +91,13 @@ class Failed(NamedTuple):
 
 
 class Crashed(NamedTuple):
-    """Result: a bug, or data that nobody expected; nothing was committed, the process must end."""
+    """Result: a bug, or data that nobody expected; the process must end."""
 
     error: BaseException
 
 
 Job = Place | Batch | Check
-Result = Placed | Written | Dropped | Failed | Crashed | Checked
+Result = Placed | Committed | Written | Dropped | Failed | Crashed | Checked
 
 
 class Writer:
@@ -103,7 +111,7 @@ class Writer:
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._results: SimpleQueue[Result] = SimpleQueue()
         self._positions: dict[int, Position] = {}
-        self._ages = Ages(clock)
+        self._clock = clock
         self._failures = 0
         self._stop = Event()
         self._thread = Thread(target=self._run, name="writer", daemon=True)
@@ -114,14 +122,10 @@ class Writer:
         self._thread.start()
 
     def submit(self, job: Job) -> None:
-        """Queue a job; each gets exactly one result."""
+        """Queue a job; each gets exactly one result, and a batch's `Committed` come before it."""
         if isinstance(job, Batch) and self.circuit == "closed":
             self._ahead.begin(job)
         self._jobs.put(job)
-
-    def know(self, committed_before: Mapping[int, int]) -> None:
-        """Hear how far the group had committed partitions that were placed; before batches of theirs."""
-        self._ages.know(committed_before)
 
     def results(self, timeout_s: float = 0.0) -> Sequence[Result]:
         """The results that are there, after waiting for a first one so long at the most."""
@@ -193,7 +197,6 @@ class Writer:
                 self._circuit.failed(error)
                 raise
         self._positions.update(positions)
-        self._ages.forget(positions)
         return Placed(positions)
 
     def _check(self, job: Check) -> Checked:
@@ -228,13 +231,11 @@ class Writer:
         return position is not None and position.begin == begin
 
     def _settle(self, batch: Batch, tally: Tally) -> None:
-        """After COMMIT: move the positions on and count."""
+        """After COMMIT: move the positions on, and have it counted where no batch waits for that."""
+        now_us = self._clock.now_us()
         for partition, span in batch.spans.items():
             before = self._positions[partition]
             metrics.SINK_GAPS.inc(gaps_in(span, before))
             row = Row(before.topic_id, span.end)
             self._positions[partition] = replace(before, row=row, begin=span.end, restart=False)
-        for outcome in Outcome:
-            count = sum(counts[outcome] for counts in tally.values())
-            metrics.SINK_RECORDS.labels(outcome=outcome.value).inc(count)
-        self._ages.observe(batch)
+        self._results.put(Committed(batch, tally, now_us))

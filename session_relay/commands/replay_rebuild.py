@@ -24,6 +24,7 @@ from consumers.replay.rebuild import Building, Rebuild
 from consumers.replay.renormalising import RenormalisingDecoder
 from consumers.replay.shadow import Shadow
 from consumers.replay.swap import refuse, swap
+from consumers.writer import TURN_S
 from session_relay.commands.replay_parts import Part, fold_in_parts, shares
 from session_relay.commands.replay_plan import Foreign, Wanted, Work, check, plan, progress_bar, say
 
@@ -92,7 +93,7 @@ def _done(
     wanted: Wanted,
 ) -> dict[str, Any]:
     calm_collector()
-    sys.setswitchinterval(0.0005)  # as in the sink: the writing thread waits often, and briefly
+    sys.setswitchinterval(TURN_S)
     with rebuilding.begun(replays, replay) as building:
 
         def phase(name: str) -> None:

@@ -20,14 +20,14 @@ def counted(ages: Ages, clock: FrozenClock, begin: int, *old_s: int) -> float:
         for number, age_s in enumerate(old_s)
     ]
     batch = Batch(spans={0: Span(begin, begin + len(reads), len(reads))}, reads=reads)
-    ages.observe(batch)
+    ages.observe(batch, clock.now_us())
     return (metrics.REGISTRY.get_sample_value(name, labels) or 0.0) - before
 
 
 def placed(committed: int) -> tuple[Ages, FrozenClock]:
     """The group had committed so much of partition 0."""
     clock = FrozenClock()
-    ages = Ages(clock)
+    ages = Ages()
     ages.know({0: committed})
     return ages, clock
 
