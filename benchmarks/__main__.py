@@ -1,8 +1,6 @@
 """`python -m benchmarks`: measure, print a table, write results.json."""
 
 import os
-import signal
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -12,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from benchmarks import observation_rounds, results, wrk
+from benchmarks.command import run
 from benchmarks.conditions import measure_conditions
 from benchmarks.figures import below_floor
 from benchmarks.observation_rounds import measure_observation
@@ -21,7 +20,7 @@ from benchmarks.shapes import NARROW_COUNT, NIGHT_COUNT
 from benchmarks.sink_rounds import measure_sink
 from benchmarks.spool_rounds import measure_spool
 from benchmarks.stand import Stand
-from config.errors import ExitCode, RelayError, SettingsError
+from config.errors import ExitCode, SettingsError
 
 _LATENCY_S: Final = 20
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich")
@@ -128,15 +127,5 @@ def _measured(
     return told | {"valid": not invalid, "invalid": invalid} | around
 
 
-def main() -> None:
-    """Run it; errors meant for people are printed without a traceback."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that everything is ended in order
-    try:
-        app()
-    except RelayError as error:
-        Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-        sys.exit(int(error.exit_code))
-
-
 if __name__ == "__main__":
-    main()
+    run(app)

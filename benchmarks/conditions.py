@@ -28,7 +28,7 @@ from schemas.headers import continue_trace
 
 _REPEATED: Final = 10
 """One event in so many comes twice."""
-_BATCHES: Final = (1_000, 20_000)
+_BATCHES: Final = (1_000, 10_000)
 _STAGES: Final = ("decode", "copy", "apply", "commit")
 _A_SECOND: Final = 100
 _ACKNOWLEDGED_S: Final = 30.0

@@ -12,6 +12,7 @@ from benchmarks.blocks import Block
 from config.errors import RelayError
 from consumers import statements
 
+_TABLES: Final = ("sessions", "consumer_offsets", "plain_sessions")
 _NOT_FOLDED: Final = {"folded": False}
 
 
@@ -22,10 +23,16 @@ def prepare(database_url: str) -> None:
             connection.execute(statement)
 
 
-def empty(database_url: str) -> None:
-    """Empty the tables and have everything on disk, so that no round pays for the one before it."""
+def empty(database_url: str, *tables: str) -> None:
+    """Empty these tables and have everything on disk, so that no round pays for the one before it.
+
+    Args:
+        database_url: Where.
+        tables: Their names; by default those of the sink and of the plain statement.
+    """
+    names = sql.SQL(", ").join(map(sql.Identifier, tables or _TABLES))
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("TRUNCATE sessions, consumer_offsets, plain_sessions")
+        connection.execute(sql.SQL("TRUNCATE {}").format(names))
         connection.execute("CHECKPOINT")
 
 

@@ -21,7 +21,7 @@ _CONDITIONS: Final = {
     "half_updates": "every second event an update",
     "tenth_repeated": "every tenth event twice",
     "batch_1000": "batches of 1,000",
-    "batch_20000": "batches of 20,000",
+    "batch_10000": "batches of 10,000",
 }
 _AROUND: Final = frozenset({"valid", "invalid", "date", "rounds", "machine", "versions"})
 Row = tuple[str, str, str, str, str]

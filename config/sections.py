@@ -223,7 +223,7 @@ class SinkSettings(Section):
     group_id: Name = Field(
         default="session-sink", description="Kafka consumer group, and the key of its offsets."
     )
-    batch_rows: Count = Field(default=10_000, description="Records of one batch at most.")
+    batch_rows: Count = Field(default=20_000, description="Records of one batch at most.")
     batch_bytes: Count = Field(default=33_554_432, description="Bytes of one batch's values at most.")
     batch_ms: Count = Field(
         default=20,

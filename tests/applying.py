@@ -26,7 +26,7 @@ from schemas.event import SessionEvent
 from tests.events import Key
 from tests.reads import TOPIC_ID, read
 
-BATCH_ROWS = 10_000
+BATCH_ROWS = 20_000
 
 
 class Applying:

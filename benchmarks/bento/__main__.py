@@ -1,7 +1,6 @@
 """`python -m benchmarks.bento`: the relay and Bento under the same load, round after round."""
 
 import os
-import sys
 from functools import partial
 from pathlib import Path
 from secrets import token_urlsafe
@@ -14,6 +13,7 @@ from rich.console import Console
 from benchmarks import results, wrk
 from benchmarks.bento.program import VERSION, bento, built
 from benchmarks.bento.table import FILE, as_table
+from benchmarks.command import run
 from benchmarks.figures import Series
 from benchmarks.filling import count_records
 from benchmarks.relay import Server, relay
@@ -88,8 +88,4 @@ def _told(figures: dict[str, Series]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    try:
-        app()
-    except RelayError as error:
-        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, markup=True, soft_wrap=True)
-        sys.exit(int(error.exit_code))
+    run(app)

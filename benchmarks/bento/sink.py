@@ -1,7 +1,6 @@
 """`python -m benchmarks.bento.sink`: the sink and Bento out of the same topic, round after round."""
 
 import os
-import sys
 from dataclasses import dataclass
 from functools import partial
 from itertools import count as numbers
@@ -12,17 +11,18 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks import results
+from benchmarks import limit, results
 from benchmarks.bento.program import VERSION, built
-from benchmarks.bento.sink_run import TABLE, Settings, compare, empty, prepare, run_bento
-from benchmarks.bento.sink_table import FILE, as_markdown, as_table, renew
+from benchmarks.bento.sink_run import TABLE, Settings, compare, prepare, run_bento
+from benchmarks.bento.sink_table import FILE, as_table
+from benchmarks.command import run
 from benchmarks.figures import Series, ratio, ratio_range
 from benchmarks.filling import fill
 from benchmarks.rounds import Figures, Steps, take_turns
 from benchmarks.shapes import NARROW
 from benchmarks.sink import run_sink
 from benchmarks.stand import Place, Stand
-from config.errors import RelayError, SettingsError
+from config.errors import SettingsError
 
 _TRIED: Final = tuple(Settings(batch, in_flight) for batch in (1_000, 5_000) for in_flight in (1, 2, 4))
 _TRIES: Final = 2
@@ -40,13 +40,13 @@ class Ground:
 
     def sink(self) -> Figures:
         """The sink, at its defaults."""
-        empty(self.place.database_url, "sessions", "consumer_offsets")
+        limit.empty(self.place.database_url, "sessions", "consumer_offsets")
         group = f"bench-beside-{next(_groups)}"
         return run_sink(self.stand, self.place, self.count, group).figures()
 
     def bento(self, settings: Settings) -> Figures:
         """Bento, by these settings."""
-        empty(self.place.database_url, TABLE)
+        limit.empty(self.place.database_url, TABLE)
         return run_bento(self.stand, self.place, self.count, settings).figures()
 
 
@@ -55,12 +55,7 @@ def command(
     *,
     events: Annotated[int, typer.Option(min=1, help="Events of the narrow shape.")] = 250_000,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds, an odd number; medians are shown.")] = 3,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write the results here, and leave the page as it is. Default: beside this module."
-        ),
-    ] = None,
+    output: Annotated[Path, typer.Option(help="Write the results here.")] = FILE,
 ) -> None:
     """Measure the sink beside Bento, which is built from its Go module first and needs Go for that.
 
@@ -72,9 +67,7 @@ def command(
     with console.status(f"building Bento {VERSION}"):
         built()
     told = _measured(events, rounds, console)
-    results.write(told, output or FILE)
-    if output is None:
-        renew(as_markdown(told))
+    results.write(told, output)
     Console(highlight=False).print(as_table(told))
 
 
@@ -129,8 +122,4 @@ def _told(figures: dict[str, Series]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    try:
-        app()
-    except RelayError as error:
-        Console(stderr=True).print(f"[red]error:[/] {error}", highlight=False, markup=True, soft_wrap=True)
-        sys.exit(int(error.exit_code))
+    run(app)

@@ -48,14 +48,6 @@ def prepare(database_url: str) -> None:
         connection.execute(create)
 
 
-def empty(database_url: str, *tables: str) -> None:
-    """Empty these tables and have everything on disk, so that no round pays for the one before it."""
-    names = sql.SQL(", ").join(map(sql.Identifier, tables))
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("TRUNCATE {}").format(names))
-        connection.execute("CHECKPOINT")
-
-
 def run_bento(stand: Stand, place: Place, count: int, settings: Settings) -> SinkRun:
     """Start Bento in a new group, wait for the last row, end it.
 

@@ -1,6 +1,5 @@
-"""The sink beside Bento as a table, and where it is shown."""
+"""The sink beside Bento as a table."""
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -9,14 +8,10 @@ from rich.table import Table
 
 from benchmarks import results
 from benchmarks.bento.program import VERSION
-from config.errors import RelayError
 
 FILE: Final = Path(__file__).with_name("sink_results.json")
-PAGE: Final = Path(__file__).parents[1] / "README.md"
 _HEAD: Final = ("what", "rows a second", "… from its first commit on", "first commit, s", "CPU, s", "MiB")
 _NAMES: Final = {"sink": "Session Relay's sink", "bento": f"Bento {VERSION}, `sink.yaml`"}
-_BEGIN, _END = "<!-- bento sink -->\n", "<!-- /bento sink -->"
-_SHOWN: Final = re.compile(f"{_BEGIN}.*?{_END}", re.DOTALL)
 
 
 def as_table(told: Mapping[str, Any]) -> Table:
@@ -32,18 +27,6 @@ def as_markdown(told: Mapping[str, Any]) -> str:
     lines = [_HEAD, ("---",) * len(_HEAD), *_rows(told)]
     last = f"{results.title(told)}; load before: {told['machine']['load_1m_before']}. {_beside(told)}"
     return "\n".join([*("| " + " | ".join(line) + " |" for line in lines), "", last])
-
-
-def renew(shown: str, page: Path = PAGE) -> None:
-    """Put the table where the page has it, between its two marks.
-
-    Raises:
-        RelayError: The page has them not once.
-    """
-    text, places = _SHOWN.subn(lambda _: f"{_BEGIN}{shown}\n{_END}", page.read_text("utf-8"))
-    if places != 1:
-        raise RelayError(f"{page.name} has {places} places for the table, not one.")
-    page.write_text(text, "utf-8")
 
 
 def _rows(told: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

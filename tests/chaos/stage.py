@@ -77,7 +77,7 @@ class Stage:
         self.spool_disk = stack.enter_context(_small_disk(logs / "spool"))
         self.is_disk_small = self.spool_disk.is_mount()
         self.port, self._sidecar_port = free_port(), free_port()
-        self.batch_rows = str(chance.choice([7, 50, 10_000]))
+        self.batch_rows = str(chance.choice([7, 50, 20_000]))
         crew = stack.enter_context(Crew())
         stack.callback(self._end)
         self._relays: list[RelayProcess] = []

@@ -1,4 +1,4 @@
-"""The tables that are made from the code, in the README and docs/logs.md: `python -m tests.docs.tables`.
+"""The tables that are made from code and measurements, in three pages: `python -m tests.docs.tables`.
 
 Each stands between `<!-- name -->` and `<!-- /name -->`.
 """
@@ -11,6 +11,8 @@ from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 
 from benchmarks import results
+from benchmarks.bento import sink_table as bento_sink
+from benchmarks.bento import table as bento
 from config import metrics, settings_table
 from config.errors import ExitCode
 from config.histogram import BatchHistogram
@@ -18,6 +20,7 @@ from tests.docs import log_lines
 from tests.docs.source_tree import ROOT
 
 README = ROOT / "README.md"
+BENCHMARKS = ROOT / "benchmarks" / "README.md"
 MEANINGS = {
     ExitCode.DONE: "done",
     ExitCode.FAILED: "failed, or found what it was asked to look for",
@@ -64,8 +67,12 @@ TABLES: dict[str, Callable[[], str]] = {
     "exit codes": exit_codes_table,
     "benchmark": benchmark_table,
 }
-LOG_EVENTS = "log events"
-"""The one table that is not in the README."""
+ELSEWHERE: dict[str, Callable[[], str]] = {
+    "log events": log_lines.table,
+    "bento": lambda: bento.as_markdown(json.loads(bento.FILE.read_text("utf-8"))),
+    "bento sink": lambda: bento_sink.as_markdown(json.loads(bento_sink.FILE.read_text("utf-8"))),
+}
+"""Those that are not in the README."""
 
 
 def marked(name: str) -> re.Pattern[str]:
@@ -74,11 +81,11 @@ def marked(name: str) -> re.Pattern[str]:
 
 def renewed(text: str) -> str:
     """The text with every table as it should be."""
-    for name, table in (*TABLES.items(), (LOG_EVENTS, log_lines.table)):
+    for name, table in (TABLES | ELSEWHERE).items():
         text = marked(name).sub(lambda _, table=table: table(), text)  # type: ignore[misc]
     return text
 
 
 if __name__ == "__main__":
-    for page in (README, log_lines.PAGE):
+    for page in (README, log_lines.PAGE, BENCHMARKS):
         page.write_text(renewed(page.read_text("utf-8")), "utf-8")

@@ -154,6 +154,18 @@ def test_an_event_that_its_own_batch_displaced_is_written_again(apply: Applying,
     assert states(apply) == expected.states
 
 
+def test_a_row_from_the_future_yields_to_a_batch_that_holds_its_session_twice(apply: Applying) -> None:
+    """What such a batch is folded onto was read from the row, by the same rule."""
+    key, future_us = ("t-1", "mine", "a"), NOW_US + DAY_US + 1
+    log = [
+        of_key(key, EventType.SESSION_COMPLETE, occurred_at=at_us, event_id=one)
+        for at_us, one in zip((future_us, NOW_US, NOW_US + 1), IDS, strict=False)
+    ]
+    *_, sums = apply_cut(apply, log, [1])
+    assert sums == {"written": len(log)}
+    assert states(apply) == expected_of(log).states
+
+
 @QUICK
 @given(log=histories())
 def test_the_upsert_agrees_with_plain_words_on_each_record(apply: Applying, log: list[SessionEvent]) -> None:

@@ -23,7 +23,7 @@ def test_it_prints_what_is_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_table_is_printed_even_where_settings_are_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SINK__BATCH_ROWS", "0")
-    assert "| `SINK__BATCH_ROWS` | `10000` |" in run("--markdown")
+    assert "| `SINK__BATCH_ROWS` | `20000` |" in run("--markdown")
 
 
 def test_wrong_settings_end_with_2_and_a_line_for_each(

@@ -21,7 +21,7 @@ def test_without_any_setting_the_defaults_hold() -> None:
     settings = load()
     assert settings.app.environment == "development"
     assert settings.kafka.bootstrap_servers == "127.0.0.1:9092"
-    assert settings.sink.batch_rows == 10_000
+    assert settings.sink.batch_rows == 20_000
     assert settings.sources == {}
     assert database(settings) is None
 
@@ -54,7 +54,7 @@ def test_nested_and_flat_names_reach_their_place(
 def test_an_empty_value_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SINK__BATCH_ROWS", "")
     monkeypatch.setenv("DATABASE_URL", "")
-    assert load().sink.batch_rows == 10_000
+    assert load().sink.batch_rows == 20_000
 
 
 def test_the_environment_wins_over_dotenv_over_secrets_over_the_file(

@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.faults]
 STEPS = steps_of("restore.md")
 EVENTS = int(os.environ.get("RESTORE_DRILL_EVENTS", "2000"))
 WITHIN_S = 120 + EVENTS / 2_000
-BATCHES = {"SINK__TOPIC_CHECK_S": "1", "SINK__BATCH_ROWS": "200" if EVENTS < 50_000 else "10000"}
+BATCHES = {"SINK__TOPIC_CHECK_S": "1", "SINK__BATCH_ROWS": "200" if EVENTS < 50_000 else "20000"}
 LETTERS = "SELECT count(*) FROM dead_letters"
 CREATED = "SELECT session_id, created_at FROM sessions"
 
