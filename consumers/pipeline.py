@@ -100,9 +100,12 @@ class Pipeline:
                 self._send()
 
     def finish(self, consumer: Consumer, within_s: float) -> None:
-        """Drain everything, once: leaving the group afterwards waits for nothing more."""
+        """Drain everything; to be followed by `give_up`."""
         self._drain_s = within_s
         self.drain(consumer, consumer.assigned)
+
+    def give_up(self) -> None:
+        """Let leaving the group wait for nothing: whoever writes has ended, and some results never come."""
         self._drain_s = 0.0
 
     def drain(self, consumer: Consumer, partitions: Partitions) -> None:

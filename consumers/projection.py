@@ -67,8 +67,11 @@ class Projection:
         self._thread.start()
 
     def join(self, timeout_s: float) -> None:
-        """Wait so long for its end; raises what ended it, if that was a failure."""
+        """Wait so long for its end, when `stop` is set."""
         self._thread.join(timeout_s)
+
+    def check(self) -> None:
+        """Raise what ended it, if that was a failure."""
         if self._error is not None:
             raise self._error
 

@@ -99,8 +99,7 @@ def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None
         )
         stack.callback(consumer.close, _LEAVE_S / 2)
         if settings.metrics.enabled:
-            samplers = [pipeline.sample, lag.sample, lambda: sample(pool)]
-            sidecar = _sidecar(settings, health, clock, samplers)
+            sidecar = _sidecar(settings, health, clock, [pipeline.sample, lag.sample, lambda: sample(pool)])
             sidecar.start()
             stack.callback(sidecar.stop)
         projection = _projection(settings, pool, topics, clock, stop)
@@ -116,7 +115,9 @@ def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None
             health.stopping()
             stop.set()
             writer.stop(_CLOSE_S)
-        projection.join(_CLOSE_S)
+            pipeline.give_up()
+            projection.join(_CLOSE_S)
+        projection.check()
     log.info("sink_stopped")
 
 
