@@ -88,17 +88,19 @@ class KafkaProxy(Proxy):
 def last_byte_of_a_batch(answer: bytes) -> int | None:
     """Where the first record batch of a Fetch answer ends; None if it holds none.
 
-    A batch is known by its head: base offset, length, leader epoch, the magic 2 and a count of records
+    A batch is known by its head: base offset, length, leader epoch, the magic 2, how far its last offset is
+    from its first, and a count of records, one more as these topics are not compacted
     (kafka.apache.org/documentation, "Record Batch").
     """
     for start in range(len(answer) - _BATCH_HEAD_BYTES + 1):
         if answer[start + 16] != _MAGIC:
             continue
         offset, length = struct.unpack_from(">qi", answer, start)
+        (to_last,) = struct.unpack_from(">i", answer, start + 23)
         (count,) = struct.unpack_from(">i", answer, start + 57)
         end: int = start + 12 + length
         fits = length > _BATCH_HEAD_BYTES - 12 and end <= len(answer)
-        if fits and 0 <= offset < 2**40 and 0 < count < length:
+        if fits and 0 <= offset < 2**40 and 0 < count < length and to_last == count - 1:
             return end - 1
     return None
 

@@ -23,7 +23,7 @@ def test_a_corrupt_record_batch_is_never_written_nor_parked(rig: SinkRig) -> Non
         rig.wait_until_done(100)
         wire.proxies[0].spoil(1)
         rig.publish(log[100:])
-        assert sink.wait(30) == ExitCode.FAILED
+        assert sink.wait(30) == ExitCode.FAILED, rig.log_of(sink)
         assert wire.proxies[0].unspoiled == 0
         assert "CRC32" in rig.log_of(sink) or "BAD_MSG" in rig.log_of(sink)
         rig.assert_accounted()
