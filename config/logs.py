@@ -5,6 +5,7 @@ processors, the last of which before rendering takes out secrets and personal da
 is told once a minute.
 """
 
+import faulthandler
 import logging
 import sys
 import threading
@@ -46,7 +47,7 @@ def configure(app: AppSettings, role: str, member: int | None = None) -> None:
     """Set up logging for this process; to be called once, by its entry.
 
     An exception that nobody catches becomes a line too, `process_crashed`, since a bare traceback of a
-    database error would quote rows.
+    database error would quote rows. A fault in a library's C code says, as text, where each thread was.
 
     Args:
         app: Level and format.
@@ -123,3 +124,5 @@ def _log_crashes() -> None:
     sys.excepthook = crashed
     if threading.excepthook is threading.__excepthook__:  # a test runner that watches threads keeps its own
         threading.excepthook = thread_crashed
+    if not faulthandler.is_enabled():  # likewise
+        faulthandler.enable()

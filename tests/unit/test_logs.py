@@ -1,4 +1,5 @@
 import json
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -86,6 +87,14 @@ thread.join()
     [line] = lines(body)
     assert line["event"] == "process_crashed"
     assert "RuntimeError: gone" in str(line["exception"])
+
+
+def test_a_fault_below_python_tells_where_each_thread_was() -> None:
+    result = run("import os\nhidden = 'hunter2'\nos.abort()")
+    assert result.returncode == -signal.SIGABRT
+    assert "Fatal Python error: Aborted" in result.stderr
+    assert 'File "<string>", line 11 in <module>' in result.stderr
+    assert "hunter2" not in result.stderr
 
 
 def test_a_readable_line_shows_no_local_variables() -> None:
