@@ -1,5 +1,6 @@
 """The role: builds what the pipeline needs, starts it, ends it in order. It decides nothing."""
 
+import faulthandler
 import signal
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -57,6 +58,8 @@ _LEAVE_S: Final = 4.0
 """What of the time for stopping is kept for leaving the group and closing connections."""
 _CLOSE_S: Final = 1.0
 _END_S: Final = 2.0
+_HANGS_S: Final = 15.0
+"""From the begin of the end: all that it waits for takes less than 10 s together."""
 
 
 def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None) -> None:
@@ -77,6 +80,7 @@ def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None
     stop = _set_by_signals()
     _check_services(settings)
     with ExitStack() as stack:
+        stack.callback(faulthandler.cancel_dump_traceback_later)
         pool = pool_of(settings.db)
         pool.open()
         stack.callback(pool.close, _CLOSE_S)
@@ -112,13 +116,23 @@ def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None
             pipeline.run(consumer, stop)
             pipeline.finish(consumer, settings.sink.shutdown_s - _LEAVE_S)
         finally:
-            health.stopping()
-            stop.set()
-            writer.stop(_CLOSE_S)
-            pipeline.give_up()
-            projection.join(_CLOSE_S)
+            _end(health, stop, writer, pipeline, projection)
         projection.check()
     log.info("sink_stopped")
+
+
+def _end(health: Health, stop: Event, writer: Writer, pipeline: Pipeline, projection: Projection) -> None:
+    """Begin to end, in order: what is at work when the interpreter goes may take it down with a crash.
+
+    A call of librdkafka's that does not return may keep Python's lock with it, and so every thread: then a
+    watch below Python tells where they stand, and ends the process with 1.
+    """
+    faulthandler.dump_traceback_later(_HANGS_S, exit=True)
+    health.stopping()
+    stop.set()
+    writer.stop(_CLOSE_S)
+    pipeline.give_up()
+    projection.join(_CLOSE_S)
 
 
 def _sidecar(
