@@ -12,6 +12,7 @@ from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from config.embedded import storage
 from config.embedded.processes import Launch, spawn
 from config.embedded.wheels import directory
 
@@ -74,7 +75,7 @@ class Cluster:
         return self._java(node, [*memory, *compiling, *options], "kafka.Kafka")
 
     def prepare(self) -> None:
-        """Write every broker's settings and format storage that is new, all brokers at once.
+        """Write every broker's settings and format storage that is new, with the tool all brokers at once.
 
         Raises:
             Unavailable: Kafka's own tool failed.
@@ -85,12 +86,23 @@ class Cluster:
             (home / "jars").unlink(missing_ok=True)
             (home / "jars").symlink_to(self.jars)  # keeps a `:` or `*` in the path out of the class path
             (home / "server.properties").write_text(self.properties(node), "ascii")
-        new = [n for n in self.nodes if not (self.directory / f"kafka-{n}/data/meta.properties").exists()]
+        new = [node for node in self.nodes if not self._has_storage(node)]
         command = ("kafka.tools.StorageTool", "format", "--cluster-id", self.cluster_id, "--config")
         launches = [self._java(node, [LAST_COMPILER_LEFT_OUT], *command) for node in new]
         for child in [spawn(launch) for launch in launches]:
             if child.process.wait(60) != 0:
                 raise child.failure()
+        for node in new:
+            storage.keep(self._data(node), self.jars)
+
+    def _data(self, node: int) -> Path:
+        return self.directory / f"kafka-{node}" / "data"
+
+    def _has_storage(self, node: int) -> bool:
+        data, directory_id = self._data(node), new_cluster_id()
+        return storage.is_formatted(data) or storage.format_alike(
+            data, self.jars, cluster_id=self.cluster_id, node=node, directory_id=directory_id
+        )
 
     def properties(self, node: int) -> str:
         """The broker's server.properties.
@@ -112,6 +124,7 @@ class Cluster:
             "inter.broker.listener.name": "PLAINTEXT",
             "controller.quorum.voters": voters,
             "log.dirs": "data",
+            "metadata.max.idle.interval.ms": 0,  # no record every half second that nothing has happened
             "default.replication.factor": copies,
             "min.insync.replicas": in_sync,
             "offsets.topic.replication.factor": copies,
