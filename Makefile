@@ -4,6 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
+unexport PYTHONDONTWRITEBYTECODE  # tests start processes by the hundred
 .PHONY: help setup demo test coverage test-examples test-java lint bench drill restore-drill fuzz chaos \
   replay-kills mutants containers floors observe pictures lock clean
 
