@@ -1,7 +1,6 @@
 """A member of a consumer group: librdkafka's client, and another in its place once it is stranded."""
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from threading import Thread
 from time import monotonic
 from typing import Any, Final
@@ -11,6 +10,7 @@ from confluent_kafka import Consumer as KafkaConsumer
 from confluent_kafka import KafkaException, TopicPartition
 
 from config.brokers import Watch
+from consumers.fates import KafkaUnavailable
 
 log = structlog.get_logger()
 
@@ -24,6 +24,8 @@ _GIVE_BACK_S: Final = 1.0
 
 class Member:
     """Joins when it is made. Used by one thread, as what it calls is called from `poll`.
+
+    At the end it is called in a thread of its own, while that one waits for it.
 
     Args:
         options: librdkafka's settings.
@@ -105,11 +107,13 @@ def _leave(kafka: KafkaConsumer) -> None:
     and 4041; once in a thousand ends under load with 2.15.1).
     """
     try:
-        with suppress(KafkaException):
-            kafka.pause(kafka.assignment())  # or what was fetched ahead would come first
-            kafka.unsubscribe()
-            until_s = monotonic() + _GIVE_BACK_S
-            while (kafka.poll(_QUIET_S) is not None or kafka.assignment()) and monotonic() < until_s:
-                pass
+        kafka.pause(kafka.assignment())  # or what was fetched ahead would come first
+        kafka.unsubscribe()
+        until_s = monotonic() + _GIVE_BACK_S
+        while (kafka.poll(_QUIET_S) is not None or kafka.assignment()) and monotonic() < until_s:
+            pass
+        kafka.unsubscribe()  # of who was not in the group yet, by KIP-848, and is now
+    except (KafkaException, KafkaUnavailable) as error:
+        log.warning("group_left_in_silence", because=f"partitions can't be given back: {error}")
     finally:
         kafka.close()

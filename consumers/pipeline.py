@@ -105,7 +105,7 @@ class Pipeline:
         self.drain(consumer, consumer.assigned)
 
     def give_up(self) -> None:
-        """Let leaving the group wait for nothing: whoever writes has ended, and some results never come."""
+        """Let leaving the group wait for nothing: a writer that was told to stop leaves jobs undone."""
         self._drain_s = 0.0
 
     def drain(self, consumer: Consumer, partitions: Partitions) -> None:

@@ -67,8 +67,9 @@ class Projection:
         self._thread.start()
 
     def join(self, timeout_s: float) -> None:
-        """Wait so long for its end, when `stop` is set."""
-        self._thread.join(timeout_s)
+        """Wait so long for its end, when `stop` is set and it was started."""
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
 
     def check(self) -> None:
         """Raise what ended it, if that was a failure."""

@@ -1,13 +1,11 @@
 """The role: builds what the pipeline needs, starts it, ends it in order. It decides nothing."""
 
-import faulthandler
-import signal
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from threading import Event
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import structlog
 from psycopg_pool import ConnectionPool
@@ -29,6 +27,7 @@ from consumers.apply import Apply, Applying
 from consumers.breaker import Circuit
 from consumers.consumer import Consumer
 from consumers.dead_letters import MAX_MESSAGE_BYTES, DeadLetters
+from consumers.ending import Ending
 from consumers.fates import KafkaUnavailable
 from consumers.isolate import Isolate
 from consumers.lag import Lag
@@ -45,21 +44,17 @@ from consumers.write import Write
 from consumers.writer import TURN_S, Writer
 from schemas.by_settings import foreign_schemas
 
-if TYPE_CHECKING:
-    from config.spans import Spans
-
 log = structlog.get_logger()
 
 _SILENT_S: Final = 5.0
 """A fetch is answered within half a second, a heartbeat at once."""
 _PREFETCH_KIB: Final = 16 * 1024
 """Dead letters that wait in memory: they are few, and may be large."""
-_LEAVE_S: Final = 4.0
-"""What of the time for stopping is kept for leaving the group and closing connections."""
 _CLOSE_S: Final = 1.0
+_GROUP_S: Final = 2.0
+_LEAVE_S: Final = 6.0
+"""What of the time for stopping is kept for leaving the group and closing connections, all of it frozen."""
 _END_S: Final = 2.0
-_HANGS_S: Final = 15.0
-"""From the begin of the end: all that it waits for takes less than 10 s together."""
 
 
 def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None) -> None:
@@ -77,23 +72,23 @@ def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None
     settings = _named(settings, member)
     clock = SystemClock()
     health = Health(clock)
-    stop = _set_by_signals()
+    ending = Ending(settings.sink.shutdown_s)
+    ending.by_signals()
     _check_services(settings)
     with ExitStack() as stack:
-        stack.callback(faulthandler.cancel_dump_traceback_later)
+        stack.callback(ending.done)
         pool = pool_of(settings.db)
         pool.open()
         stack.callback(pool.close, _CLOSE_S)
         topics = Topics(client_options(settings.kafka, **MUTE), settings.sink.group_id)
         stack.callback(topics.close)
-        spans = spans_of(settings.app, "sink")
-        if spans is not None:
-            stack.callback(spans.close, _CLOSE_S)
-        writer = _writer(settings, pool, topics, clock, accept_poison, spans)
+        writer = _writer(settings, pool, topics, clock, accept_poison, stack)
         foreign = foreign_schemas(settings.schema_registry, stack)
         pipeline = Pipeline(writer, settings.sink, health, clock, foreign, _patience_s(settings))
         topic = settings.kafka.events_topic
         lag = Lag(topic, pipeline.committed, partial(_ends, topics, topic))
+        projection = _projection(settings, pool, topics, clock, ending.stop)
+        stack.callback(projection.join, _CLOSE_S)  # it leaves its group while this one is left
         consumer = Consumer(
             consumer_options(settings, settings.sink.group_id),
             topic,
@@ -101,38 +96,26 @@ def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None
             after_loss=pipeline.forget,
             on_statistics=_on_statistics(health, lag),
         )
-        stack.callback(consumer.close, _LEAVE_S / 2)
+        stack.callback(consumer.close, _GROUP_S)
         if settings.metrics.enabled:
             sidecar = _sidecar(settings, health, clock, [pipeline.sample, lag.sample, lambda: sample(pool)])
             sidecar.start()
             stack.callback(sidecar.stop)
-        projection = _projection(settings, pool, topics, clock, stop)
         writer.start()
         projection.start()
         calm_collector()
         sys.setswitchinterval(TURN_S)
         log.info("sink_started", group=settings.sink.group_id, topic=settings.kafka.events_topic)
         try:
-            pipeline.run(consumer, stop)
+            pipeline.run(consumer, ending.stop)
             pipeline.finish(consumer, settings.sink.shutdown_s - _LEAVE_S)
         finally:
-            _end(health, stop, writer, pipeline, projection)
-        projection.check()
+            ending.begin()
+            health.stopping()
+            writer.stop(_CLOSE_S)
+            pipeline.give_up()
+    projection.check()
     log.info("sink_stopped")
-
-
-def _end(health: Health, stop: Event, writer: Writer, pipeline: Pipeline, projection: Projection) -> None:
-    """Begin to end, in order: what is at work when the interpreter goes may take it down with a crash.
-
-    A call of librdkafka's that does not return may keep Python's lock with it, and so every thread: then a
-    watch below Python tells where they stand, and ends the process with 1.
-    """
-    faulthandler.dump_traceback_later(_HANGS_S, exit=True)
-    health.stopping()
-    stop.set()
-    writer.stop(_CLOSE_S)
-    pipeline.give_up()
-    projection.join(_CLOSE_S)
 
 
 def _sidecar(
@@ -182,13 +165,6 @@ def _named(settings: Settings, member: int | None) -> Settings:
     return settings.model_copy(update={"kafka": kafka})
 
 
-def _set_by_signals() -> Event:
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
-
-
 def consumer_options(settings: Settings, group: str, **own: Any) -> dict[str, Any]:
     """Settings of librdkafka for a member of a group."""
     options: dict[str, Any] = {
@@ -236,7 +212,7 @@ def _writer(
     topics: Topics,
     clock: SystemClock,
     accept_poison: int,
-    spans: "Spans | None",
+    stack: ExitStack,
 ) -> Writer:
     topic, group = settings.kafka.events_topic, settings.sink.group_id
     timeouts = _timeouts(settings)
@@ -254,7 +230,8 @@ def _writer(
         storm=Storm(settings.sink.storm_window, accept_poison),
         pace=Pace(settings.sink.batch_rows),
     )
-    if spans is not None:
+    if (spans := spans_of(settings.app, "sink")) is not None:
+        stack.callback(spans.close, _CLOSE_S)
         from consumers.tracing import TracedApply  # noqa: PLC0415 - its library is an extra
 
         apply = TracedApply(apply, spans, topic=topic, group=group)

@@ -91,7 +91,7 @@ def __getattr__(name: str) -> typer.Typer:
 def main() -> None:
     """Run one command; errors meant for people are printed without a traceback."""
     gc.disable()  # nothing that imports make is garbage, and looking for it is a tenth of a role's start
-    with without("rich"):  # for tracebacks as our logs never draw them: a sixth of a role's start
+    with without("rich"):  # for tracebacks as our logs never draw them: a tenth of a role's start
         import structlog  # noqa: F401, PLC0415 - only so that it is there
     whole_or_one = command_line(*sys.argv[1:2])
     gc.enable()

@@ -86,22 +86,26 @@ class Cluster:
             (home / "jars").unlink(missing_ok=True)
             (home / "jars").symlink_to(self.jars)  # keeps a `:` or `*` in the path out of the class path
             (home / "server.properties").write_text(self.properties(node), "ascii")
-        new = [node for node in self.nodes if not self._has_storage(node)]
+        new = [node for node in self.nodes if not storage.is_formatted(self._data(node))]
+        by_tool = [node for node in new if not self._format_alike(node)]
         command = ("kafka.tools.StorageTool", "format", "--cluster-id", self.cluster_id, "--config")
-        launches = [self._java(node, [LAST_COMPILER_LEFT_OUT], *command) for node in new]
+        launches = [self._java(node, [LAST_COMPILER_LEFT_OUT], *command) for node in by_tool]
         for child in [spawn(launch) for launch in launches]:
             if child.process.wait(60) != 0:
                 raise child.failure()
-        for node in new:
+        for node in by_tool:
             storage.keep(self._data(node), self.jars)
 
     def _data(self, node: int) -> Path:
         return self.directory / f"kafka-{node}" / "data"
 
-    def _has_storage(self, node: int) -> bool:
-        data, directory_id = self._data(node), new_cluster_id()
-        return storage.is_formatted(data) or storage.format_alike(
-            data, self.jars, cluster_id=self.cluster_id, node=node, directory_id=directory_id
+    def _format_alike(self, node: int) -> bool:
+        return storage.format_alike(
+            self._data(node),
+            self.jars,
+            cluster_id=self.cluster_id,
+            node=node,
+            directory_id=new_cluster_id(),
         )
 
     def properties(self, node: int) -> str:

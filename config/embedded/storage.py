@@ -5,7 +5,6 @@ What the tool writes is a file of feature levels that only the release decides, 
 """
 
 import os
-import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -31,10 +30,10 @@ def format_alike(data: Path, jars: Path, *, cluster_id: str, node: int, director
         directory_id: A new one, spelled as a cluster's id.
     """
     kept = _kept(jars)
-    if not kept.exists():
+    if not (checkpoint := kept.read_bytes() if kept.exists() else b""):
         return False
     data.mkdir(exist_ok=True)
-    shutil.copyfile(kept, data / CHECKPOINT)
+    _put(data / CHECKPOINT, checkpoint)
     meta = {"cluster.id": cluster_id, "directory.id": directory_id, "node.id": node, "version": 1}
     lines = "".join(f"{name}={value}\n" for name, value in meta.items())
     _put(data / _META, lines.encode())  # last, and whole: where it is, all is
@@ -43,9 +42,10 @@ def format_alike(data: Path, jars: Path, *, cluster_id: str, node: int, director
 
 def keep(data: Path, jars: Path) -> None:
     """Keep what the tool has written into this storage, for brokers to come."""
-    if not _kept(jars).exists():
+    kept = _kept(jars)
+    if not kept.exists() or not kept.stat().st_size:
         with suppress(OSError):  # a cache that is not ours to write into is no reason not to start
-            _put(_kept(jars), (data / CHECKPOINT).read_bytes())
+            _put(kept, (data / CHECKPOINT).read_bytes())
 
 
 def _kept(jars: Path) -> Path:
@@ -56,5 +56,7 @@ def _put(path: Path, content: bytes) -> None:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     Path(name).chmod(0o644)
     Path(name).rename(path)

@@ -45,6 +45,7 @@ if protocol == "classic":
     options["partition.assignment.strategy"] = "cooperative-sticky"
 callbacks = {"on_assign": slowly, "on_revoke": revoked, "on_lost": revoked, "on_statistics": lambda _: None}
 while not told:  # the broker may know before the member does, which leaves without a word then
+    eventually(lambda: not are_given())
     member = Member(options, topic, **callbacks)
     eventually(are_given)  # nobody has polled: the callback waits
     member.close(5)

@@ -27,16 +27,25 @@ def formatted(home: Path, jars: Path) -> tuple[dict[str, str], list[bytes], list
 
 
 def test_what_is_formatted_alike_is_what_the_tool_leaves(tmp_path: Path) -> None:
-    jars, kept = tmp_path / "jars", tmp_path / f"jars-{CHECKPOINT}"
-    jars.symlink_to(cached_jars())
+    jars, tried = tmp_path / "jars", tmp_path / "tried"
+    for path in (jars, tried):
+        path.symlink_to(cached_jars())
     by_tool = formatted(tmp_path / "one", jars)
-    assert kept.exists()
-    jars.rename(tmp_path / "away")  # so that no tool can run
-    jars.mkdir()
+    assert (tmp_path / f"jars-{CHECKPOINT}").exists()
+    jars.unlink()
+    jars.mkdir()  # no jars: no tool can run
     alike = formatted(tmp_path / "two", jars)
-    assert alike[1:] == by_tool[1:]
+    assert alike[1:] == by_tool[1:] == formatted(tmp_path / "three", tried)[1:]
     assert alike[1]
     assert alike[0].keys() == by_tool[0].keys()
     own = {"cluster.id", "directory.id"}
     assert {name for name in own if alike[0][name] != by_tool[0][name]} == own
     assert {name: alike[0][name] for name in alike[0].keys() - own} == {"node.id": "1", "version": "1"}
+
+
+def test_an_empty_leftover_is_not_taken_for_storage(tmp_path: Path) -> None:
+    jars, kept = tmp_path / "jars", tmp_path / f"jars-{CHECKPOINT}"
+    jars.symlink_to(cached_jars())
+    kept.touch()
+    assert formatted(tmp_path / "one", jars)[1]
+    assert kept.stat().st_size
