@@ -52,7 +52,7 @@ _PREFETCH_KIB: Final = 16 * 1024
 """Dead letters that wait in memory: they are few, and may be large."""
 _CLOSE_S: Final = 1.0
 _GROUP_S: Final = 2.0
-_LEAVE_S: Final = 6.0
+_LEAVE_S: Final = 7.0
 """What of the time for stopping is kept for leaving the group and closing connections, all of it frozen."""
 _END_S: Final = 2.0
 

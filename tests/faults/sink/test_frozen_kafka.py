@@ -22,7 +22,7 @@ def test_sigterm_ends_the_sink_in_time_though_kafka_says_nothing_any_more(
     rig.wait_until_done(20)
     freeze(kafka_pid)
     sink.send_signal(signal.SIGTERM)
-    assert sink.wait(11) == 0
+    assert sink.wait(10) == 0, rig.log_of(sink)
 
 
 @pytest.mark.timeout(120)

@@ -1,5 +1,6 @@
 """Postgres answers, but slowly: the sink waits for it and stays in its group."""
 
+import os
 import random
 import signal
 
@@ -10,6 +11,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.events import history
 from tests.eventually import eventually
+from tests.freezing import freeze
 from tests.proxy import Proxy
 from tests.sink_rig import QUICK_SESSION, SinkRig
 
@@ -54,9 +56,12 @@ def test_a_write_that_waits_longer_than_polling_may_stand_still_loses_neither_re
     assert len(members) == 1
 
 
-@pytest.mark.timeout(60)
-def test_sigterm_ends_the_sink_in_time_though_postgres_says_nothing_any_more(rig: SinkRig) -> None:
-    """Method: a wire so slow that nothing arrives, SIGTERM in the middle of a batch."""
+@pytest.mark.timeout(90)
+@pytest.mark.parametrize("kafka_too", [False, True])
+def test_sigterm_ends_the_sink_in_time_though_postgres_says_nothing_any_more(
+    rig: SinkRig, kafka_pid: int, kafka_too: bool
+) -> None:
+    """Method: a wire so slow that nothing arrives, SIGTERM in the middle of a batch; and Kafka is frozen."""
     log = history(random.Random(6), 400)
     told = conninfo_to_dict(rig.database_url)
     with Proxy(str(told["host"]), int(str(told["port"]))) as proxy:
@@ -67,8 +72,11 @@ def test_sigterm_ends_the_sink_in_time_though_postgres_says_nothing_any_more(rig
         proxy.bytes_per_s = 10
         rig.publish(log[1:])
         eventually(lambda: rig.query(IN_TRANSACTION), within_s=10)
+        if kafka_too:
+            freeze(kafka_pid)
         sink.send_signal(signal.SIGTERM)
-        assert sink.wait(11) == 0
+        assert sink.wait(10) == 0, rig.log_of(sink)
+        os.kill(kafka_pid, signal.SIGCONT)
     assert "partitions_undrained" in rig.log_of(sink)
     rig.assert_accounted()
     rig.start()
