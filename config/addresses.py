@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import AfterValidator, SecretStr
 
 PARTS: Final = {"host": "host", "port": "port", "name": "dbname", "user": "user", "password": "password"}
@@ -28,15 +26,26 @@ def _checked_database(value: SecretStr) -> SecretStr:
     if text.startswith("postgresql+"):
         raise ValueError("the scheme must be postgresql://, without a driver's name")
     try:
-        parts = conninfo_to_dict(text)
-    except (ProgrammingError, ValueError):
-        # `from None`: the library's message quotes the string, and with it perhaps the password
+        parts = _parts_of(text)
+    except ValueError:
         raise ValueError(
             "must be a URL such as postgresql://user@host:5432/name, or a libpq connection string"
         ) from None
-    if problem := _problem_of_hosts({name: str(part) for name, part in parts.items()}):
+    if problem := _problem_of_hosts(parts):
         raise ValueError(problem)
     return value
+
+
+def _parts_of(text: str) -> dict[str, str]:
+    """What libpq reads in a connection string; raises ValueError where it can't."""
+    from psycopg import ProgrammingError  # noqa: PLC0415 - a sixth of the start of a role without a database
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415 - likewise
+
+    try:
+        return {name: str(part) for name, part in conninfo_to_dict(text).items()}
+    except ProgrammingError:
+        # `from None`: the library's message quotes the string, and with it perhaps the password
+        raise ValueError("libpq can't read it") from None
 
 
 def _problem_of_hosts(parts: Mapping[str, str]) -> str | None:
@@ -113,8 +122,14 @@ def with_parts(given: dict[str, Any]) -> dict[str, Any]:
     }
     url = given.get("url") or ""
     text = url.get_secret_value() if isinstance(url, SecretStr) else str(url)
+    if not parts:
+        return given
+    from psycopg import ProgrammingError  # noqa: PLC0415 - as above
+    from psycopg.conninfo import make_conninfo  # noqa: PLC0415 - likewise
+
     try:
-        missing = {name: value for name, value in parts.items() if name not in conninfo_to_dict(text)}
+        told = _parts_of(text)
+        missing = {name: value for name, value in parts.items() if name not in told}
         return {**given, "url": make_conninfo(text, **missing)} if missing else given
     except (ProgrammingError, ValueError):
         return given

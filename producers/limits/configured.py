@@ -1,5 +1,7 @@
 """The limits that the settings ask for; none by default."""
 
+from typing import TYPE_CHECKING
+
 from config.clock import Clock
 from config.health import Health
 from config.metrics import RELAY_LIMIT_FORGOTTEN
@@ -7,7 +9,9 @@ from config.rates import UNLIMITED, Rate
 from config.settings import Settings
 from producers.limits.client import ClientAddress
 from producers.limits.limit import MAX_ADDRESSES, AddressLimit, Limit, SourceLimit
-from producers.limits.sharing import Sharing
+
+if TYPE_CHECKING:
+    from producers.limits.sharing import Sharing
 
 
 class Limits:
@@ -38,11 +42,13 @@ class Limits:
                 self.by_source[name] = SourceLimit(limit, name)
                 self._limits.append(limit)
 
-    def sharing(self, settings: Settings, health: Health) -> Sharing | None:
+    def sharing(self, settings: Settings, health: Health) -> "Sharing | None":
         """What shares the counts with other relays, if there are any to share and that is wanted."""
         interval_s = settings.relay.limit_share_ms / 1_000
         if not self._limits or not interval_s:
             return None
+        from producers.limits.sharing import Sharing  # noqa: PLC0415 - Redis' library is a sixth of a start
+
         redis = health.dependency("redis", needed=False)
         return Sharing(settings.redis.url.get_secret_value(), self._limits, interval_s, redis)
 
