@@ -120,10 +120,10 @@ def with_parts(given: dict[str, Any]) -> dict[str, Any]:
         for ours, libpq in PARTS.items()
         if (value := given.get(ours)) is not None
     }
-    url = given.get("url") or ""
-    text = url.get_secret_value() if isinstance(url, SecretStr) else str(url)
     if not parts:
         return given
+    url = given.get("url") or ""
+    text = url.get_secret_value() if isinstance(url, SecretStr) else str(url)
     from psycopg import ProgrammingError  # noqa: PLC0415 - as above
     from psycopg.conninfo import make_conninfo  # noqa: PLC0415 - likewise
 

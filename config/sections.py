@@ -243,7 +243,9 @@ class SinkSettings(Section):
         default=30,
         description="Seconds between looks whether the topic was recreated or the table restored.",
     )
-    shutdown_s: Positive = Field(default=10, description="Seconds to finish or roll back after SIGTERM.")
+    shutdown_s: Positive = Field(
+        default=10, description="Seconds to end after SIGTERM, 7 of them kept for letting go."
+    )
 
 
 class BreakerSettings(Section):

@@ -97,6 +97,7 @@ def run(settings: Settings, *, accept_poison: int = 0, member: int | None = None
             on_statistics=_on_statistics(health, lag),
         )
         stack.callback(consumer.close, _GROUP_S)
+        stack.callback(ending.begin)  # should what follows not even start
         if settings.metrics.enabled:
             sidecar = _sidecar(settings, health, clock, [pipeline.sample, lag.sample, lambda: sample(pool)])
             sidecar.start()

@@ -61,6 +61,8 @@ def command_line(first: str = "") -> typer.Typer:
     Args:
         first: The first argument; unless it names a command, every one is there.
     """
+    with without("rich"):  # for tracebacks as our logs never draw them: a tenth of a role's start
+        import structlog  # noqa: F401, PLC0415 - only so that it is there
     app = typer.Typer(
         name="session-relay",
         help="Signed sleep and wearable webhooks, each one exactly once in Postgres, by way of Kafka.",
@@ -91,8 +93,6 @@ def __getattr__(name: str) -> typer.Typer:
 def main() -> None:
     """Run one command; errors meant for people are printed without a traceback."""
     gc.disable()  # nothing that imports make is garbage, and looking for it is a tenth of a role's start
-    with without("rich"):  # for tracebacks as our logs never draw them: a tenth of a role's start
-        import structlog  # noqa: F401, PLC0415 - only so that it is there
     whole_or_one = command_line(*sys.argv[1:2])
     gc.enable()
     try:

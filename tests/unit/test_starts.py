@@ -7,8 +7,18 @@ import pytest
 
 from config.imports import without
 
-NOT_THE_SINKS = ("redis", "httpx", "granian", "sqlalchemy", "alembic", "yaml", "cryptography", "producers")
-NOT_THE_RELAYS = ("consumers", "psycopg", "redis", "httpx", "sqlalchemy", "alembic", "pybreaker")
+NOT_THE_SINKS = (
+    "redis",
+    "httpx",
+    "granian",
+    "sqlalchemy",
+    "alembic",
+    "yaml",
+    "cryptography",
+    "producers",
+    "rich",
+)
+NOT_THE_RELAYS = ("consumers", "psycopg", "redis", "httpx", "sqlalchemy", "alembic", "pybreaker", "rich")
 LOADED = (
     "import sys; from session_relay import cli; cli.command_line('{role}');"
     " import {role_module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
