@@ -52,8 +52,6 @@ class Proxy:
         self.delay_s = 0.0
         self._cut_in: dict[Way, int] = {}
         self._links: set[Link] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._serving: set[asyncio.Task[Any]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -114,35 +112,34 @@ class Proxy:
         return loud, await asyncio.start_server(self._serve, "127.0.0.1", port)
 
     async def _close(self) -> None:
+        for listening in self._server.sockets:
+            self._loop.remove_reader(listening.fileno())
+        await asyncio.sleep(0)  # asyncio forgets a connection that it has accepted and not begun by `close`
         self._server.close()
-        await self._reset()
-        for task in (ending := self._tasks | self._serving):
-            task.cancel()
-        await asyncio.gather(*ending, return_exceptions=True)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:  # whatever came meanwhile
+            await asyncio.sleep(0)  # a task that is cancelled before its first step closes nothing
+            await self._reset()
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0)  # what was aborted is closed by the loop's next turn
 
     async def _reset(self) -> None:
         for link in tuple(self._links):
             link.close(reset=True)
 
     async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
-        if (serving := asyncio.current_task()) is not None:  # it always is
-            self._serving.add(serving)
-            serving.add_done_callback(self._serving.discard)
         try:
             answers, server = await asyncio.open_connection(*self._target)
-        except OSError:
+        except (OSError, asyncio.CancelledError):  # only `_close` cancels
             client.transport.abort()
             return
-        except asyncio.CancelledError:
-            client.transport.abort()
-            raise
         link = Link(client, server)
         self._links.add(link)
         pumps = [
             asyncio.create_task(self._pump(link, "out", reader, server)),
             asyncio.create_task(self._pump(link, "back", answers, client)),
         ]
-        self._tasks.update(pumps)
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -150,7 +147,6 @@ class Proxy:
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
-            self._tasks.difference_update(pumps)
             self._links.discard(link)
 
     async def _pump(

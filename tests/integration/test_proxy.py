@@ -1,9 +1,11 @@
 """The proxy breaks a wire as wires break, and passes everything when it is whole."""
 
+import gc
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 
 import pytest
 
@@ -140,3 +142,30 @@ def test_a_server_that_is_away_ends_the_connection() -> None:
 
 def test_an_answer_without_a_record_batch_has_nothing_to_spoil() -> None:
     assert last_byte_of_a_batch(bytes(500)) is None
+
+
+def test_its_end_leaves_no_connection_open_that_came_at_that_instant() -> None:
+    """Or else the collector tells of it later, in whatever test runs then."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1_000) as server:
+        for _ in range(10):
+            ends: list[socket.socket] = []
+            with Proxy(*server.getsockname()) as proxy:
+                knocking = threading.Thread(target=knock, args=(proxy.port, ends))
+                knocking.start()
+                eventually(partial(has_more_than, 50, ends))
+            knocking.join()
+            for end in ends:
+                end.close()
+    gc.collect()
+
+
+def knock(port: int, ends: list[socket.socket]) -> None:
+    """Connect, again and again, as long as somebody listens."""
+    with suppress(OSError):
+        while True:
+            ends.append(socket.create_connection(("127.0.0.1", port), timeout=5))
+
+
+def has_more_than(number: int, ends: list[socket.socket]) -> bool:
+    """Whether so many connections are open."""
+    return len(ends) > number
