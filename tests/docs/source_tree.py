@@ -44,14 +44,17 @@ class Source:
                 yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
 
 
-@cache
 def sources(*rooms: str) -> tuple[Source, ...]:
     """Every Python file of these rooms; of all rooms where none is named."""
+    return tuple(source for room in rooms or ROOMS for source in _of_room(room))
+
+
+@cache
+def _of_room(room: str) -> tuple[Source, ...]:
     found = []
-    for room in rooms or ROOMS:
-        for path in sorted((ROOT / room).rglob("*.py")):
-            text = path.read_text("utf-8")
-            found.append(Source(path, text.count("\n"), ast.parse(text, path.name)))
+    for path in sorted((ROOT / room).rglob("*.py")):
+        text = path.read_text("utf-8")
+        found.append(Source(path, text.count("\n"), ast.parse(text, path.name)))
     return tuple(found)
 
 
