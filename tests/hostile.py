@@ -2,8 +2,10 @@
 
 import gzip
 import json
+import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import Any, Final, NamedTuple
 
 from tests.deliveries import API_KEY, as_body, asleep_session, generic_session, signed
@@ -112,6 +114,30 @@ def _bodies() -> dict[str, Row]:
     }
 
 
+def gzipped_zeros(mib: int) -> bytes:
+    """So many MiB of zeros as gzip (RFC 1952)."""
+    head = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
+    return head + _zeros(mib) + struct.pack("<II", _sum_of_zeros(zlib.crc32, mib, 0), mib * MIB)
+
+
+def deflated_zeros(mib: int) -> bytes:
+    """So many MiB of zeros as deflate (RFC 1950)."""
+    return b"\x78\x9c" + _zeros(mib) + struct.pack(">I", _sum_of_zeros(zlib.adler32, mib, 1))
+
+
+def _zeros(mib: int) -> bytes:
+    """One MiB, compressed by itself, again and again: a tenth of the time that compressing them all takes."""
+    press = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    piece = press.compress(bytes(MIB)) + press.flush(zlib.Z_FULL_FLUSH)
+    return piece * mib + press.flush()
+
+
+def _sum_of_zeros(add: Callable[[bytes, int], int], mib: int, total: int) -> int:
+    for piece in repeat(bytes(MIB), mib):
+        total = add(piece, total)
+    return total
+
+
 def _codings() -> dict[str, Row]:
     def row(coding: str, body: bytes, status: int, why: str, *headers: Header) -> Row:
         return Row(request(body, ("content-encoding", coding), *headers), (status,), why)
@@ -119,12 +145,12 @@ def _codings() -> dict[str, Row]:
     night = gzip.compress(as_body(asleep_session()))
     proofs = signed(night).items()
     on_asleep = b"POST /webhooks/asleep HTTP/1.1"
-    coded = ("content-encoding", "gzip")
+    coded, bomb = ("content-encoding", "gzip"), gzipped_zeros(200)
     return {
         "gzip": row("gzip", gzip.compress(PLAIN), 200, "is a coding that is taken"),
         "deflate": row("deflate", zlib.compress(PLAIN), 200, "likewise"),
-        "gzip bomb": row("gzip", gzip.compress(bytes(200 * MIB)), 413, "is inflated up to the bound"),
-        "deflate bomb": row("deflate", zlib.compress(bytes(200 * MIB)), 413, "likewise"),
+        "gzip bomb": row("gzip", bomb, 413, "is inflated up to the bound"),
+        "deflate bomb": row("deflate", deflated_zeros(200), 413, "likewise"),
         "gzip of gzip": row("gzip", gzip.compress(gzip.compress(PLAIN)), 400, "one coding is told"),
         "gzip cut off": row("gzip", gzip.compress(PLAIN)[:-3], 400, "is not whole"),
         "gzip and more": row("gzip", gzip.compress(PLAIN) + b"more", 400, "has something behind it"),
@@ -140,9 +166,7 @@ def _codings() -> dict[str, Row]:
             (401,),
             "a signature is over the bytes as they came",
         ),
-        "a bomb without a key": Row(
-            request(gzip.compress(bytes(200 * MIB)), coded, line=on_asleep), (401,), "is not even inflated"
-        ),
+        "a bomb without a key": Row(request(bomb, coded, line=on_asleep), (401,), "is not even inflated"),
     }
 
 

@@ -9,6 +9,7 @@ import pytest
 from producers.coding import check_coding, decoded
 from producers.delivery import NotDecodable, Refusal, TooLarge, UnsupportedCoding
 from tests.deliveries import Sent
+from tests.hostile import MIB, deflated_zeros, gzipped_zeros
 
 BODY = b'{"user_id":"u"}'
 LIMIT = 1_000
@@ -70,8 +71,13 @@ def test_exactly_the_limit_passes() -> None:
     assert len(decoded(gzip.compress(bytes(LIMIT)), coded("gzip"), LIMIT)) == LIMIT
 
 
+def test_the_bombs_of_the_hostile_table_are_what_they_say() -> None:
+    assert gzip.decompress(gzipped_zeros(3)) == bytes(3 * MIB)
+    assert zlib.decompress(deflated_zeros(3)) == bytes(3 * MIB)
+
+
 def test_a_bomb_costs_no_more_than_the_limit() -> None:
-    bomb = gzip.compress(bytes(100_000_000), 9)
+    bomb = gzipped_zeros(95)
     assert len(bomb) < LIMIT * 100
     tracemalloc.start()
     try:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -21,12 +22,12 @@ from session_relay.simulate.traffic import Plan
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NORMALISERS: Mapping[str, Normalise] = {"asleep": asleep.normalise, "generic": generic.normalise}
-SENT = [
-    delivery
-    for lane in Plan(seed=11, run="r1", now=NOW).lanes(nights.drawn(Random(11)), 600)
-    for step in lane
-    for delivery in step
-]
+
+
+@cache
+def sent() -> list[Delivery]:
+    lanes = Plan(seed=11, run="r1", now=NOW).lanes(nights.drawn(Random(11)), 600)
+    return [delivery for lane in lanes for step in lane for delivery in step]
 
 
 def read(delivery: Delivery) -> SessionEvent:
@@ -70,11 +71,11 @@ def meant(facts: Facts) -> dict[str, Any]:
 
 
 def told_names() -> list[str]:
-    return [name for name in told(read(SENT[0])) if name != "figures"]
+    return [name for name in told(read(sent()[0])) if name != "figures"]
 
 
 def test_the_relay_reads_every_body_as_it_was_meant() -> None:
-    states = [d for d in SENT if d.facts.type in STATES and d.facts.type != "SESSION_DELETED"]
+    states = [d for d in sent() if d.facts.type in STATES and d.facts.type != "SESSION_DELETED"]
     assert {d.spelling for d in states} == set(Spelling)
     for delivery in states:
         assert told(read(delivery)) == meant(delivery.facts)
@@ -83,27 +84,27 @@ def test_the_relay_reads_every_body_as_it_was_meant() -> None:
 def test_equal_facts_have_one_id_in_every_spelling_and_style() -> None:
     whole = next(
         d.facts
-        for d in SENT
+        for d in sent()
         if d.facts.source == "asleep" and d.facts.type == "SESSION_COMPLETE" and d.facts.stages
     )
     ids = {
         read(Delivery(whole, spelling, style)).event_id for spelling in ASLEEP_SPELLINGS for style in range(6)
     }
     assert len(ids) == 1
-    ours = next(d.facts for d in SENT if d.facts.source == "generic")
+    ours = next(d.facts for d in sent() if d.facts.source == "generic")
     assert len({read(Delivery(ours, Spelling.GENERIC, style)).event_id for style in range(12)}) == 1
 
 
 def test_different_facts_have_different_ids() -> None:
-    by_facts = {delivery.facts: read(delivery).event_id for delivery in SENT}
+    by_facts = {delivery.facts: read(delivery).event_id for delivery in sent()}
     assert len(set(by_facts.values())) == len(by_facts)
 
 
 def test_styles_change_bytes_and_a_style_repeats_them() -> None:
-    facts = SENT[0].facts
-    bodies = {spell(facts, SENT[0].spelling, style) for style in range(30)}
+    facts = sent()[0].facts
+    bodies = {spell(facts, sent()[0].spelling, style) for style in range(30)}
     assert len(bodies) > 3
-    assert SENT[0].body() == spell(facts, SENT[0].spelling, SENT[0].style)
+    assert sent()[0].body() == spell(facts, sent()[0].spelling, sent()[0].style)
 
 
 @pytest.mark.parametrize(
@@ -117,6 +118,6 @@ def test_styles_change_bytes_and_a_style_repeats_them() -> None:
 )  # fmt: skip
 def test_each_spelling_has_its_vendor_names(spelling: Spelling, names: set[str]) -> None:
     whole = next(
-        d.facts for d in SENT if d.facts.type == "SESSION_COMPLETE" and len(d.facts.statistics or ()) > 5
+        d.facts for d in sent() if d.facts.type == "SESSION_COMPLETE" and len(d.facts.statistics or ()) > 5
     )
     assert set(json.loads(spell(whole, spelling, 1))) == names
