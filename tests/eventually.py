@@ -2,16 +2,23 @@
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 T = TypeVar("T")
+_REST: Final = 4
+"""Between two questions, as a multiple of how long the last one took."""
+_LONGEST_REST_S: Final = 0.2
 
 
 def eventually(condition: Callable[[], T], within_s: float = 15.0, every_s: float = 0.02) -> T:
-    """Ask until the answer is truthy and return it; fail when the time is over."""
-    deadline_s = time.monotonic() + within_s
+    """Ask until the answer is truthy and return it; fail when the time is over.
+
+    What takes long to ask is asked less often, or else those that wait keep busy those that they wait for.
+    """
+    deadline_s = (asked_s := time.monotonic()) + within_s
     while not (answer := condition()):
-        if time.monotonic() > deadline_s:
+        if (told_s := time.monotonic()) > deadline_s:
             raise AssertionError(f"did not come true within {within_s} s")
-        time.sleep(every_s)
+        time.sleep(max(every_s, min(_REST * (told_s - asked_s), _LONGEST_REST_S)))
+        asked_s = time.monotonic()
     return answer

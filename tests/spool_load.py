@@ -41,11 +41,11 @@ class Senders:
         return {answer.event_id for answer in self.answers if answer.status in SAFE}
 
     @contextmanager
-    def sending(self, relay: RelayProcess, lanes: int = 8) -> Iterator[None]:
-        """Send until the block ends; every lane's next event follows its last one's answer."""
+    def sending(self, relay: RelayProcess, lanes: int = 8, *, rest_s: float = 0.0) -> Iterator[None]:
+        """Send until the block ends; every lane's next event follows its last one's answer, after a rest."""
         stop = threading.Event()
         threads = [
-            threading.Thread(target=self._send, args=(relay.url, f"{relay.process.pid}-{lane}", stop))
+            threading.Thread(target=self._send, args=(relay.url, f"{relay.process.pid}-{lane}", stop, rest_s))
             for lane in range(lanes)
         ]
         for thread in threads:
@@ -57,10 +57,10 @@ class Senders:
             for thread in threads:
                 thread.join()
 
-    def _send(self, url: str, user: str, stop: threading.Event) -> None:
+    def _send(self, url: str, user: str, stop: threading.Event, rest_s: float) -> None:
         with httpx.Client(timeout=30) as client:
             sequence = 0
-            while not stop.is_set():
+            while not stop.wait(rest_s):
                 sequence += 1
                 told = generic_session(user_id=user, session_id=user, sequence=sequence)
                 begun_s = time.monotonic()

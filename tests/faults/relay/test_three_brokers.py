@@ -23,6 +23,8 @@ pytestmark = pytest.mark.faults
 Away = Callable[[EmbeddedServices, str], AbstractContextManager[None]]
 LANES = 16
 """So many users that each broker leads the partition of one."""
+REST_S = 0.04
+"""Of a user between two events: some 300 a second in all, while three brokers share the machine."""
 DEADLINE_S = 10.0
 """Of any answer; far more than each is promised, as the machine may be busy."""
 
@@ -95,7 +97,7 @@ def test_one_of_three_away_under_load(
         return [one.status for one in senders.answers[-10 * LANES :]] == [200] * 10 * LANES
 
     with RelayProcess.running(tmp_path, kafka.bootstrap_servers, kafka.events_topic, **settings) as relay:
-        with senders.sending(relay, LANES):
+        with senders.sending(relay, LANES, rest_s=REST_S):
             eventually(well)
             with away(cluster, name):
                 eventually(lambda: senders.count(refused) > 0)

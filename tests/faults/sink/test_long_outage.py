@@ -25,7 +25,7 @@ PERIOD_S = 0.2
 PERIODS = 60
 """An hour, where BREAKER__RESET_S is a minute."""
 MOST_GROWTH_BYTES = 20_000_000
-NIGHT = bytes(random.Random(1).choices((0, 1, 2, 3), k=4_000))
+NIGHT = bytes(random.Random(1).choices((0, 1, 2, 3), k=16_000))
 
 
 def assert_one_probe_a_period(changes: Sequence[dict[str, Any]]) -> None:
@@ -44,7 +44,7 @@ def test_memory_membership_and_probes_stay_as_they_are_and_it_comes_back_at_once
     rig: SinkRig, postgres: EmbeddedServices, admin: AdminClient
 ) -> None:
     """Method: stop Postgres, fill the log with 40 MB, wait for 60 probes, nothing coming, start it again."""
-    log = [made(session=f"s-{n}", user=f"u-{n % 50}", stages=NIGHT) for n in range(10_300)]
+    log = [made(session=f"s-{n}", user=f"u-{n % 50}", stages=NIGHT) for n in range(2_800)]
     rig.publish(log[:200])
     sink = rig.start(BREAKER__RESET_S=str(PERIOD_S), DB__POOL_TIMEOUT_S="0.2")
     rig.wait_until_done(200)
