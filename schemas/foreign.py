@@ -118,7 +118,7 @@ def _reader(schema_id: int, text: str) -> Read:
         )
     parsed = plain(text)
     for version in VERSIONS.values():
-        if version.parsed == parsed:
+        if plain(version.text) == parsed:
             return version.read
     try:
         return _as_ours(reader_of(parsed))

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final
 
-import fastavro
-
 from schemas.reader import Read, reader_of
 
 PINNED_IDS: Final = range(1_900_000_001, 2_000_000_000)
@@ -22,7 +20,7 @@ class Version:
     text: str
     """The file's own text, as other readers should get it."""
     parsed: dict[str, Any]
-    """Parsed, logical types left out, since events carry plain microseconds."""
+    """Its JSON, logical types and docs left out, since events carry plain microseconds."""
     read: Read
     """Reads a body that was written with it."""
 
@@ -34,8 +32,10 @@ def _without(node: Any, *keys: str) -> Any:
 
 
 def plain(text: str) -> dict[str, Any]:
-    """A schema parsed for the codec: logical types and docs left out, references by full names."""
-    parsed: Any = fastavro.parse_schema(_without(json.loads(text), "logicalType", "doc"))
+    """Any schema parsed for the codec: logical types and docs left out, references by full names."""
+    from fastavro import parse_schema  # noqa: PLC0415 - a fifteenth of a role's start, which knows its own
+
+    parsed: Any = parse_schema(_without(json.loads(text), "logicalType", "doc"))
     return dict(parsed)
 
 
@@ -45,7 +45,7 @@ def _load() -> dict[int, Version]:
     versions = {}
     for number, entry in pinned.items():
         text = (room / "session_event" / f"{number}.avsc").read_text("utf-8")
-        parsed = plain(text)
+        parsed = _without(json.loads(text), "logicalType", "doc")
         versions[int(number)] = Version(
             number=int(number), schema_id=entry["id"], text=text, parsed=parsed, read=reader_of(parsed)
         )

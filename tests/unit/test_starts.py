@@ -17,8 +17,19 @@ NOT_THE_SINKS = (
     "cryptography",
     "producers",
     "rich",
+    "fastavro",
 )
-NOT_THE_RELAYS = ("consumers", "psycopg", "redis", "httpx", "sqlalchemy", "alembic", "pybreaker", "rich")
+NOT_THE_RELAYS = (
+    "consumers",
+    "psycopg",
+    "redis",
+    "httpx",
+    "sqlalchemy",
+    "alembic",
+    "pybreaker",
+    "rich",
+    "fastavro",
+)
 LOADED = (
     "import sys; from session_relay import cli; cli.command_line('{role}');"
     " import {role_module}; print(*{{name.partition('.')[0] for name in sys.modules}})"
