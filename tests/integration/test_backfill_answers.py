@@ -259,8 +259,8 @@ def test_a_cookie_of_one_answer_goes_with_no_other() -> None:
 def test_an_outage_sends_the_one_who_probes_to_the_end_of_the_line() -> None:
     fake = FakeAsleep(special=always(Answer(503)))
     with fake.serving():
-        asking = Asking(fake, attempts=100)
-        asking.failures = 2
+        asking = Asking(fake, attempts=100, patience_s=600)
+        asking.failures, asking.reset_s = 2, 1.0  # two of these is all the patience that there is
         with pytest.raises(Deferred):
             asking.list()
     assert len(fake.asked) == 3
