@@ -52,6 +52,8 @@ class Proxy:
         self.delay_s = 0.0
         self._cut_in: dict[Way, int] = {}
         self._links: set[Link] = set()
+        self._former: list[Link] = []
+        """Ended in order, which they are not before their clients have read all."""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -122,6 +124,8 @@ class Proxy:
             for task in others:
                 task.cancel()
             await asyncio.gather(*others, return_exceptions=True)
+        for link in self._former:
+            link.close(reset=True)
         await asyncio.sleep(0)  # what was aborted is closed by the loop's next turn
 
     async def _reset(self) -> None:
@@ -148,6 +152,7 @@ class Proxy:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
             self._links.discard(link)
+            self._former.append(link)
 
     async def _pump(
         self, link: Link, way: Way, source: asyncio.StreamReader, sink: asyncio.StreamWriter
