@@ -2,19 +2,17 @@
 
 import gzip
 import json
-import struct
 import zlib
-from collections.abc import Callable, Sequence
-from itertools import repeat
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
+from tests.bombs import MIB, deflated_zeros, gzipped_zeros
 from tests.deliveries import API_KEY, as_body, asleep_session, generic_session, signed
 
 MARK: Final = "told-to-nobody"
 """Stands in what is sent, and must stand in no log line and no refusal."""
 CLOSED: Final = 0
 """For a status: the connection ends without an answer."""
-MIB: Final = 1024 * 1024
 LINE: Final = b"POST /webhooks/plain HTTP/1.1"
 Header = tuple[str, str | bytes]
 
@@ -112,30 +110,6 @@ def _bodies() -> dict[str, Row]:
         "a list": row(b"[]", 422, "is no object"),
         "two texts": row(PLAIN + PLAIN, 400, "is not one JSON text"),
     }
-
-
-def gzipped_zeros(mib: int) -> bytes:
-    """So many MiB of zeros as gzip (RFC 1952)."""
-    head = b"\x1f\x8b\x08" + bytes(6) + b"\xff"
-    return head + _zeros(mib) + struct.pack("<II", _sum_of_zeros(zlib.crc32, mib, 0), mib * MIB)
-
-
-def deflated_zeros(mib: int) -> bytes:
-    """So many MiB of zeros as deflate (RFC 1950)."""
-    return b"\x78\x9c" + _zeros(mib) + struct.pack(">I", _sum_of_zeros(zlib.adler32, mib, 1))
-
-
-def _zeros(mib: int) -> bytes:
-    """One MiB, compressed by itself, again and again: a tenth of the time that compressing them all takes."""
-    press = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    piece = press.compress(bytes(MIB)) + press.flush(zlib.Z_FULL_FLUSH)
-    return piece * mib + press.flush()
-
-
-def _sum_of_zeros(add: Callable[[bytes, int], int], mib: int, total: int) -> int:
-    for piece in repeat(bytes(MIB), mib):
-        total = add(piece, total)
-    return total
 
 
 def _codings() -> dict[str, Row]:

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from tests.bombs import MIB
 from tests.deliveries import API_KEY, SIGNING_KEY
 from tests.eventually import eventually
-from tests.hostile import CLOSED, LINE, MARK, MIB, PLAIN, ROWS, Row, bare, event, request
+from tests.hostile import CLOSED, LINE, MARK, PLAIN, ROWS, Row, bare, event, request
 from tests.relay_process import RelayProcess, records
 from tests.sink_rig import SinkRig
 
