@@ -35,7 +35,7 @@ class Decoder:
         self._foreign = foreign
         self._prefixes = {PREFIX}
         """Frames of the newest schema, under a registry's ids too as soon as they have been met."""
-        self._staged = short_way(LATEST.parsed, self._prefixes)
+        self._staged = short_way(LATEST.schema, self._prefixes)
 
     def place(self, positions: Mapping[int, Position]) -> None:
         """Take in where partitions go on."""

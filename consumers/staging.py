@@ -67,10 +67,10 @@ def place_of(topic_id: UUID, partition: int) -> bytes:
 
 
 def short_way(schema: Any, prefixes: Collection[bytes] = (PREFIX,)) -> Short:
-    """The function that stages plain records of a parsed schema.
+    """The function that stages plain records of a schema.
 
     Args:
-        schema: As the codec parsed it.
+        schema: As JSON, without logical types and docs.
         prefixes: Frames of its records; more may be added to it later.
 
     Raises:

@@ -24,7 +24,7 @@ _FRAME: Final = struct.Struct(">BI")
 FRAME_SIZE: Final = _FRAME.size
 PREFIX: Final = _FRAME.pack(_MAGIC, LATEST.schema_id)
 """The frame of a record of the newest schema, under its pinned id."""
-_write: Final = writer_of(LATEST.parsed)
+_write: Final = writer_of(LATEST.schema)
 _fits: Final = check_of(SessionEvent)
 _SESSIONLESS: Final = frozenset(EventType) - frozenset(RANK)
 

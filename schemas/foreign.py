@@ -24,7 +24,7 @@ _UNKNOWN_FOR_S: Final = 10.0
 """So long an id that the registry does not know is not asked for again."""
 _MOST_UNKNOWN: Final = 10_000
 _MOST_TOLD: Final = 3
-_FIELDS: Final = tuple(field["name"] for field in LATEST.parsed["fields"])
+_FIELDS: Final = tuple(field["name"] for field in LATEST.schema["fields"])
 _KINDS: Final = frozenset(EventType)
 
 

@@ -19,8 +19,8 @@ class Version:
     schema_id: int
     text: str
     """The file's own text, as other readers should get it."""
-    parsed: dict[str, Any]
-    """Its JSON, logical types and docs left out, since events carry plain microseconds."""
+    schema: dict[str, Any]
+    """Its JSON without logical types and docs: events carry plain microseconds."""
     read: Read
     """Reads a body that was written with it."""
 
@@ -33,7 +33,7 @@ def _without(node: Any, *keys: str) -> Any:
 
 def plain(text: str) -> dict[str, Any]:
     """Any schema parsed for the codec: logical types and docs left out, references by full names."""
-    from fastavro import parse_schema  # noqa: PLC0415 - a fifteenth of a role's start, which knows its own
+    from fastavro import parse_schema  # noqa: PLC0415 - part of a role's start, where our own schemas do without
 
     parsed: Any = parse_schema(_without(json.loads(text), "logicalType", "doc"))
     return dict(parsed)
@@ -45,9 +45,9 @@ def _load() -> dict[int, Version]:
     versions = {}
     for number, entry in pinned.items():
         text = (room / "session_event" / f"{number}.avsc").read_text("utf-8")
-        parsed = _without(json.loads(text), "logicalType", "doc")
+        schema = _without(json.loads(text), "logicalType", "doc")
         versions[int(number)] = Version(
-            number=int(number), schema_id=entry["id"], text=text, parsed=parsed, read=reader_of(parsed)
+            number=int(number), schema_id=entry["id"], text=text, schema=schema, read=reader_of(schema)
         )
     return versions
 

@@ -74,7 +74,7 @@ def test_readers_get_events_of_every_version_in_the_newest(tmp_path: Path) -> No
     place = Place(str(tmp_path))
     event = made(session="night")
     newer = b"\x00" + (1_900_000_999).to_bytes(4) + encode(event)[5:]
-    first = frame_of(VERSIONS[1].schema_id) + writer_of(VERSIONS[1].parsed)(event)
+    first = frame_of(VERSIONS[1].schema_id) + writer_of(VERSIONS[1].schema)(event)
     values = [encode(event), first, b"poison", newer, None]
     piece = filled(place, *(message(n, value=value) for n, value in enumerate(values)))
     with (tmp_path / piece.path).open("rb") as file:

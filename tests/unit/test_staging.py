@@ -22,7 +22,7 @@ from tests.valid_events import events
 TOPIC_ID = UUID("b3f0c4a2-0000-4000-8000-0000000000ff")
 PLACE = place_of(TOPIC_ID, 11)
 OFFSET = 2**40 + 3
-short = short_way(LATEST.parsed)
+short = short_way(LATEST.schema)
 DAY_US = 86_400_000_000
 
 
@@ -113,7 +113,7 @@ def test_what_is_no_event_is_left_to_the_long_way(value: bytes | None) -> None:
 
 
 def test_a_schema_that_begins_otherwise_has_no_short_way() -> None:
-    schema = {"fields": LATEST.parsed["fields"][1:]}
+    schema = {"fields": LATEST.schema["fields"][1:]}
     with pytest.raises(ValueError, match="begins"):
         short_way(schema)
 
@@ -122,7 +122,7 @@ def test_a_registrys_id_of_the_newest_schema_goes_the_short_way_once_it_is_known
     """Else every record of a cluster with a registry would cost twice the time."""
     frame = frame_of(4711)
     prefixes = {PREFIX}
-    stage = short_way(LATEST.parsed, prefixes)
+    stage = short_way(LATEST.schema, prefixes)
     value = encode(EVENT, frame)
     assert stage(value, PLACE, OFFSET) is None
     prefixes.add(frame)

@@ -56,7 +56,9 @@ def test_the_relay_imports_nothing_that_only_other_roles_need() -> None:
 def test_a_backfill_imports_nothing_that_it_has_no_use_for() -> None:
     loaded = loaded_by("backfill", "producers.backfill.role")
     assert {"httpx", "confluent_kafka", "pybreaker"} <= loaded
-    assert loaded.isdisjoint({"consumers", "psycopg", "redis", "granian", "sqlalchemy", "alembic"})
+    assert loaded.isdisjoint(
+        {"consumers", "psycopg", "redis", "granian", "sqlalchemy", "alembic", "fastavro"}
+    )
 
 
 def test_a_library_that_is_left_out_is_there_again_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
