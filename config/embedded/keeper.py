@@ -4,6 +4,7 @@ Run by `link.py` as `python -m config.embedded.keeper STATE_DIR BROKERS JARS [su
 its owner's life line and carries requests, standard output the replies, one JSON object a line each.
 """
 
+import faulthandler
 import os
 import sys
 from pathlib import Path
@@ -63,6 +64,7 @@ def _answer(request: Request, stack: Stack, owner: Owner) -> None:
 
 
 if __name__ == "__main__":
+    faulthandler.enable()  # a fault below Python says in the log where it was
     os.umask(0o022)  # Postgres may run as another user, who must come in
     directory, count, jars_directory, *more = sys.argv[1:]
     keep(Path(directory), int(count), Path(jars_directory), Owner(), sustained=more == [SUSTAINED])

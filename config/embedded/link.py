@@ -5,16 +5,19 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
 import msgspec
 
 from config.embedded.owner import SUSTAINED, Reply, Request
-from config.embedded.processes import STOP_WITHIN_S
+from config.embedded.processes import STOP_WITHIN_S, tail
 from config.errors import ExitCode, RelayError, Unavailable
 
 _ROOT: Final = Path(__file__).resolve().parents[2]
+_ENDS_WITHIN_S: Final = 5.0
+"""From closing its end of the pipe to its exit."""
 
 
 class Link:
@@ -43,6 +46,7 @@ class Link:
         path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         more = [SUSTAINED] if sustained else []
         with self._log.open("ab") as log:
+            self._log_from_bytes = log.tell()
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "config.embedded.keeper", state_dir, str(brokers), jars, *more],
                 stdin=subprocess.PIPE,
@@ -118,4 +122,10 @@ class Link:
         raise self._gone()
 
     def _gone(self) -> Unavailable:
-        return Unavailable(f"The keeper of the embedded services ended unexpectedly; see {self._log}.")
+        """The error to raise when it says nothing more, with what it wrote before."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_ENDS_WITHIN_S)
+        return Unavailable(
+            f"The keeper of the embedded services ended unexpectedly with status {self._process.returncode}; "
+            f"{self._log} ends:\n{tail(self._log, self._log_from_bytes)}"
+        )

@@ -73,14 +73,18 @@ class Child(NamedTuple):
 
     def failure(self) -> Unavailable:
         """The error to raise when it ended and should not have, with the tail of its log."""
-        path = self.launch.log
-        with path.open("rb") as log:
-            log.seek(max(self.log_from_bytes, path.stat().st_size - _TAIL_BYTES))
-            tail = log.read().decode("utf-8", "replace").strip()
-        status = self.process.returncode
+        path, status = self.launch.log, self.process.returncode
+        told = tail(path, self.log_from_bytes)
         return Unavailable(
-            f"{self.launch.name} ended at its start with status {status}; {path} ends:\n{tail}"
+            f"{self.launch.name} ended at its start with status {status}; {path} ends:\n{told}"
         )
+
+
+def tail(path: Path, from_bytes: int) -> str:
+    """The end of a log, and nothing of what it held before."""
+    with path.open("rb") as log:
+        log.seek(max(from_bytes, path.stat().st_size - _TAIL_BYTES))
+        return log.read().decode("utf-8", "replace").strip()
 
 
 def spawn(launch: Launch) -> Child:

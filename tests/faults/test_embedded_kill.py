@@ -126,6 +126,15 @@ def test_a_service_that_ends_during_the_start_is_told_with_its_log(state_dir: Pa
     control.with_suffix(".away").rename(control)
 
 
+def test_a_keeper_that_is_killed_is_told_with_its_log(state_dir: Path) -> None:
+    with EmbeddedServices.running(state_dir) as services:
+        keeper = remembered(state_dir).keeper
+        assert keeper is not None
+        os.kill(keeper.pid, signal.SIGKILL)
+        with pytest.raises(Unavailable, match=r"keeper .* status -9; .*keeper\.log ends"):
+            services.stop("redis")
+
+
 def status_url(state_dir: Path) -> str:
     found = status(state_dir)
     assert found is not None
