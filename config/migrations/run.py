@@ -123,18 +123,28 @@ def _build(connection: psycopg.Connection[Any], statement: str) -> None:
     """
     before = connection.execute("SELECT current_setting('lock_timeout')").fetchone()
     connection.execute("SET lock_timeout = 0")
-    if (index := _INDEX.search(statement)) is None:
+    index = _INDEX.search(statement)
+    if index is None or not _is_there(connection, index["name"]):
         connection.execute(statement.encode())
-    else:
-        name = {"name": index["name"]}
-        while connection.execute(_BEING_BUILT, name).fetchone() is not None:
-            time.sleep(_POLL_S)
-        left = connection.execute(_LEFT, name).fetchone()
-        if left == (False,):
-            connection.execute(sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(index["name"])))
-        if left != (True,):
-            connection.execute(statement.encode())
     connection.execute("SELECT set_config('lock_timeout', %s, false)", before)
+
+
+def _is_there(connection: psycopg.Connection[Any], name: str) -> bool:
+    """Whether an index is there and valid, once nobody builds it; an invalid one is dropped.
+
+    Who builds it says so no more when the last transaction, which makes it valid, is still to be committed
+    (PostgreSQL's DefineIndex): dropping it waits for that and fails.
+    """
+    named = {"name": name}
+    while connection.execute(_BEING_BUILT, named).fetchone() is not None:
+        time.sleep(_POLL_S)
+    if connection.execute(_LEFT, named).fetchone() == (False,):
+        try:
+            connection.execute(sql.SQL("DROP INDEX CONCURRENTLY {}").format(sql.Identifier(name)))
+        except psycopg.errors.InternalError_:  # "tuple concurrently updated"
+            if connection.execute(_LEFT, named).fetchone() != (True,):
+                raise
+    return connection.execute(_LEFT, named).fetchone() == (True,)
 
 
 def _driver(connection: Connection | None) -> psycopg.Connection[Any]:

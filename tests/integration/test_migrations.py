@@ -132,6 +132,24 @@ def test_an_index_that_a_killed_migration_goes_on_building_is_waited_for(empty: 
     assert one(empty, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_v'::regclass") is True
 
 
+def test_an_index_that_is_done_at_the_instant_it_would_be_dropped_is_kept(empty: str) -> None:
+    """Method: the builder's last transaction, which nobody can see from outside, by somebody else."""
+    build = "CREATE INDEX CONCURRENTLY a_v ON a (v)"
+    known = files(m0001_a="CREATE TABLE a (v int);", m0002_b=f"-- no transaction\n{build};")
+    migrate(empty, known=known[:1])
+    alone(empty, build)
+    alone(empty, "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'a_v'::regclass")
+    built = one(empty, "SELECT 'a_v'::regclass::oid")
+    with psycopg.connect(empty) as builder, ThreadPoolExecutor(1) as pool:
+        builder.execute("UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'a_v'::regclass")
+        migration = pool.submit(migrate, empty, known=known)
+        eventually(lambda: one(empty, f"SELECT 1 {OTHERS} AND wait_event_type = 'Lock'"))
+        builder.commit()
+        assert migration.result() == ["0002_b"]
+    assert one(empty, "SELECT 'a_v'::regclass::oid") == built
+    assert one(empty, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_v'::regclass") is True
+
+
 def test_an_index_waits_for_an_old_snapshot_as_long_as_it_takes(empty: str) -> None:
     """And the table's time-out is there again for the next file."""
     known = files(
