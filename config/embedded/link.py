@@ -106,7 +106,8 @@ class Link:
     def _close_pipes(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                pipe.close()
+                with suppress(BrokenPipeError):  # a request that nobody took is tried once more, and let go
+                    pipe.close()
 
     def _reply(self) -> str:
         if self._process.stdout is None:

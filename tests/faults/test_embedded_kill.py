@@ -126,11 +126,14 @@ def test_a_service_that_ends_during_the_start_is_told_with_its_log(state_dir: Pa
     control.with_suffix(".away").rename(control)
 
 
-def test_a_keeper_that_is_killed_is_told_with_its_log(state_dir: Path) -> None:
+@pytest.mark.parametrize("is_dead", [True, False], ids=["dead", "dying"])
+def test_a_keeper_that_is_killed_is_told_with_its_log(state_dir: Path, is_dead: bool) -> None:
     with EmbeddedServices.running(state_dir) as services:
         keeper = remembered(state_dir).keeper
         assert keeper is not None
         os.kill(keeper.pid, signal.SIGKILL)
+        if is_dead:
+            os.waitid(os.P_PID, keeper.pid, os.WEXITED | os.WNOWAIT)
         with pytest.raises(Unavailable, match=r"keeper .* status -9; .*keeper\.log ends"):
             services.stop("redis")
 
