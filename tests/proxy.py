@@ -145,7 +145,8 @@ class Proxy:
             asyncio.create_task(self._pump(link, "back", answers, client)),
         ]
         try:
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            with suppress(asyncio.CancelledError):  # asyncio (3.11) logs a cancelled `_serve` as an error
+                await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
             link.close(reset=False)
             for pump in pumps:

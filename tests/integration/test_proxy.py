@@ -1,6 +1,7 @@
 """The proxy breaks a wire as wires break, and passes everything when it is whole."""
 
 import gc
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -142,6 +143,19 @@ def test_a_server_that_is_away_ends_the_connection() -> None:
 
 def test_an_answer_without_a_record_batch_has_nothing_to_spoil() -> None:
     assert last_byte_of_a_batch(bytes(500)) is None
+
+
+def test_its_end_is_quiet(caplog: pytest.LogCaptureFixture) -> None:
+    """While it forwards: asyncio tells of what was cancelled as an error, which hides those of the test."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        with Proxy(*server.getsockname()) as proxy:
+            client = socket.create_connection(("127.0.0.1", proxy.port), timeout=5)
+            client.sendall(b"hello")
+            end, _ = server.accept()
+            assert end.recv(5) == b"hello"
+        client.close()
+        end.close()
+    assert [record.message for record in caplog.records if record.levelno > logging.INFO] == []
 
 
 def test_its_end_leaves_no_connection_open_that_came_at_that_instant() -> None:
