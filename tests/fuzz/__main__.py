@@ -10,6 +10,7 @@ import random
 import sys
 import tempfile
 from pathlib import Path
+from typing import Final
 
 import psutil
 from rich.console import Console
@@ -21,6 +22,9 @@ from tests.fuzz.session import Run
 from tests.fuzz.trials import trial
 from tests.relay_process import RelayProcess, new_topic
 
+BOUNDS: Final = {"REQUEST_TIMEOUT": "10", "HTTP__HEADER_TIMEOUT_S": "10"}
+"""Of the relay: less than a connection waits for its answer, and enough for a body that comes in pieces from
+a busy machine; nothing that is sent has to time out."""
 MAX_GROWTH_MB = 50.0
 _WARM = 5_000
 """Requests after which memory is looked at first: buffers and caches have their size by then."""
@@ -89,8 +93,7 @@ def main() -> int:
         Path(name).chmod(0o755)  # another user runs the database where root calls
         with EmbeddedServices.running(Path(name)) as services:
             kafka = services.addresses.kafka_bootstrap_servers
-            topic, bounds = new_topic(kafka), {"REQUEST_TIMEOUT": "1", "HTTP__HEADER_TIMEOUT_S": "1"}
-            with RelayProcess.running(Path(name), kafka, topic, **bounds) as relay:
+            with RelayProcess.running(Path(name), kafka, new_topic(kafka), **BOUNDS) as relay:
                 eventually(relay.is_ready)
                 if told.only is not None:
                     return _again(relay, seed, told.only)

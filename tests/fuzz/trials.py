@@ -263,4 +263,4 @@ _MAKERS: Final[dict[Callable[[random.Random], Trial], float]] = {
     _spoiled_wire: 1,
     _noise: 1,
 }
-"""Kinds of requests and how often each is drawn; what may have to time out is rare."""
+"""Kinds of requests and how often each is drawn; what ends its connection is rare."""

@@ -11,7 +11,7 @@ import pytest
 
 from config.embedded.services import EmbeddedServices
 from tests.eventually import eventually
-from tests.fuzz.__main__ import fuzz, resident_mb, tell
+from tests.fuzz.__main__ import BOUNDS, fuzz, resident_mb, tell
 from tests.fuzz.session import Run
 from tests.fuzz.trials import trial
 from tests.relay_process import RelayProcess
@@ -24,8 +24,7 @@ def test_a_slice_finds_nothing(
     services: EmbeddedServices, topic: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kafka = services.addresses.kafka_bootstrap_servers
-    bounds = {"REQUEST_TIMEOUT": "1", "HTTP__HEADER_TIMEOUT_S": "1"}
-    with RelayProcess.running(tmp_path, kafka, topic, **bounds) as relay:
+    with RelayProcess.running(tmp_path, kafka, topic, **BOUNDS) as relay:
         eventually(relay.is_ready)
         run, start_mb = asyncio.run(fuzz(relay, SEED, REQUESTS, 8))
         found = tell(run, SEED, relay)

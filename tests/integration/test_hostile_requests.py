@@ -27,7 +27,7 @@ GROWTH_BYTES = 150 * MIB
 
 @pytest.fixture(scope="module")
 def relay(module_rig: SinkRig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RelayProcess]:
-    bounds = {"HTTP__HEADER_TIMEOUT_S": "1", "REQUEST_TIMEOUT": "1"}
+    bounds = {"HTTP__HEADER_TIMEOUT_S": "2", "REQUEST_TIMEOUT": "2"}
     bounds["KAFKA__DEAD_LETTERS_TOPIC"] = f"{module_rig.topic}.dlq"
     directory = tmp_path_factory.mktemp("relay")
     module_rig.start()
