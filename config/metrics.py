@@ -76,7 +76,7 @@ SPOOL_ROOM = _gauge(
 SPOOL_ROOM.set(nan)  # as 0 it would be a full one
 SPOOL_SET_ASIDE = _gauge(
     "relay_spool_set_aside_events",
-    "Events in the spool that Kafka refused for good. Not 0: see session-relay spool drain.",
+    "Events in the spool that Kafka refused for good, or that are damaged. See session-relay spool drain.",
 )
 SPOOL_OLDEST = _gauge(
     "relay_spool_oldest_seconds", "Age of the oldest event in the spool that is to go to Kafka; 0: none."

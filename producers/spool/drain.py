@@ -17,6 +17,7 @@ log = structlog.get_logger()
 
 BATCH_ROWS: Final = 2_000
 BATCH_BYTES: Final = 8 * 1024 * 1024
+DAMAGED: Final = "DAMAGED"
 _AGAIN_S: Final = 0.5
 
 
@@ -106,7 +107,7 @@ class Drain:
         self.oldest_us = rows[0].spooled_at_us
         started_s = time.monotonic()
         try:
-            refused = self._publisher.publish([row.record for row in rows], self._silent_s)
+            aside = publish(self._publisher, rows, self._silent_s)
         except Unavailable as error:
             if not self._stop.is_set():
                 if not self._told_silence:  # an outage repeats it
@@ -115,10 +116,22 @@ class Drain:
                 self._stop.wait(_AGAIN_S)
             return
         self._told_silence = False
-        if refused:
-            log.error("events_set_aside", events=len(refused), reasons=sorted(set(refused.values())))
+        if aside:
+            log.error("events_set_aside", events=len(aside), reasons=sorted({one.reason for one in aside}))
         self.through = rows[-1].id
-        self._writer.forget(self.through, [SetAside(rows[i].id, why) for i, why in refused.items()])
+        self._writer.forget(self.through, aside)
         quick = time.monotonic() - started_s <= self._quick_s
         nearly_done = len(rows) < BATCH_ROWS
         self._on_progress(quick and nearly_done and self._reaches_kafka(self._quick_s))
+
+
+def publish(publisher: OrderedPublisher, rows: Sequence[Row], timeout_s: float) -> list[SetAside]:
+    """Bring rows to Kafka; those to set aside, which it refuses for good or which are damaged.
+
+    Raises:
+        Unavailable: As the publisher says; begin again with the same rows.
+    """
+    sound = [row for row in rows if not row.is_damaged]
+    refused = publisher.publish([row.record for row in sound], timeout_s)
+    aside = [SetAside(sound[index].id, reason) for index, reason in refused.items()]
+    return aside + [SetAside(row.id, DAMAGED) for row in rows if row.is_damaged]

@@ -57,10 +57,12 @@ class Row(NamedTuple):
     spooled_at_us: int
     size_bytes: int
     record: Record
+    is_damaged: bool = False
+    """Whether its headers can't be decoded; the record then has none, and is nothing to publish."""
 
 
 class SetAside(NamedTuple):
-    """A row that Kafka refuses for good."""
+    """A row that Kafka refuses for good, or that is damaged."""
 
     id: int
     reason: str
@@ -146,8 +148,9 @@ class SpoolFile:
         """The next rows after an id, oldest first; at least one if there is any."""
         rows: list[Row] = []
         read_bytes = 0
-        for id_, spooled_at, size, topic, headers, key, value in self._db.execute(_READ, (after, most_rows)):
-            rows.append(Row(id_, spooled_at, size, Record(topic, key, value, _headers.decode(headers))))
+        for id_, spooled_at, size, topic, packed, key, value in self._db.execute(_READ, (after, most_rows)):
+            headers = _decoded(packed)
+            rows.append(Row(id_, spooled_at, size, Record(topic, key, value, headers or []), headers is None))
             read_bytes += size
             if read_bytes >= most_bytes:
                 break
@@ -161,7 +164,7 @@ class SpoolFile:
                     self._db.execute("DELETE FROM set_aside WHERE reason = ?", (reason,))
 
     def reasons(self) -> dict[str, int]:
-        """How many events were set aside, by the name of Kafka's error."""
+        """How many events were set aside, by the name of Kafka's error, or `DAMAGED`."""
         return dict(
             self._db.execute("SELECT reason, count(*) FROM set_aside GROUP BY reason ORDER BY reason")
         )
@@ -222,6 +225,13 @@ def remove(path: Path) -> None:
     """Delete a file and what SQLite keeps beside it; only once nothing in it is needed."""
     for suffix in _SIDE_FILES:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _decoded(packed: bytes) -> list[tuple[str, bytes]] | None:
+    try:
+        return _headers.decode(packed)
+    except msgspec.MsgspecError:
+        return None
 
 
 def _values(row: Row) -> Sequence[object]:

@@ -11,8 +11,8 @@ from typing import Self
 from config.errors import RelayError
 from config.sections import KafkaSettings
 from producers.kafka_errors import MENDABLE
-from producers.spool.drain import BATCH_BYTES, BATCH_ROWS
-from producers.spool.file import Held, SetAside, SpoolFile
+from producers.spool.drain import BATCH_BYTES, BATCH_ROWS, publish
+from producers.spool.file import Held, SpoolFile
 from producers.spool.ordered import OrderedPublisher
 from producers.spool.place import Place
 
@@ -51,7 +51,7 @@ class Takeover:
         self._file.take_back(MENDABLE)
 
     def reasons(self) -> dict[str, int]:
-        """How many events were set aside, by the name of Kafka's error."""
+        """How many events were set aside, by the name of Kafka's error, or `DAMAGED`."""
         return self._file.reasons()
 
     def drain(self, kafka: KafkaSettings, timeout_s: float) -> Iterator[int]:
@@ -70,9 +70,8 @@ class Takeover:
         publisher, through = OrderedPublisher(kafka, Event()), 0
         try:
             while rows := self._file.read(through, BATCH_ROWS, BATCH_BYTES):
-                refused = publisher.publish([row.record for row in rows], timeout_s)
+                aside = publish(publisher, rows, timeout_s)
                 through = rows[-1].id
-                aside = [SetAside(rows[index].id, reason) for index, reason in refused.items()]
                 self._file.write((), aside, through)
                 yield len(rows)
             self._file.tidy()

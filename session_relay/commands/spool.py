@@ -59,5 +59,5 @@ def drain(
             console.print(f"Done: {held.events:,} events have left the file's queue.")
         reasons = taken.reasons()
     for reason, count in reasons.items():
-        console.print(f"set aside: {count:,} that Kafka refuses: {reason}")
+        console.print(f"set aside: {count:,} ({reason})")
     raise typer.Exit(int(ExitCode.FAILED if reasons else ExitCode.DONE))

@@ -10,6 +10,7 @@ import pytest
 
 from config.embedded.services import EmbeddedServices
 from tests.eventually import eventually
+from tests.faults.relay.test_spool_set_aside import write_damaged
 from tests.freezing import freeze
 from tests.relay_process import INHERITED, ROOT, RelayProcess, records
 from tests.spool_load import Senders, check_promise
@@ -53,6 +54,15 @@ def test_a_file_without_an_owner_is_drained(services: EmbeddedServices, topic: s
     assert (code, "Done:" in told) == (0, True)
     assert drain(path, kafka, "--execute")[1].startswith(f"{path}: 0 events, 0 bytes")
     check_promise(records(kafka, topic), senders)
+
+
+def test_a_damaged_row_is_told_and_kept(services: EmbeddedServices, topic: str, tmp_path: Path) -> None:
+    path, kafka = tmp_path / "spool" / "relay-0.db", services.addresses.kafka_bootstrap_servers
+    write_damaged(path, topic)
+    for _ in range(2):
+        code, told = drain(path, kafka, "--execute")
+        assert (code, "set aside: 1 (DAMAGED)" in told) == (1, True), told
+    assert len(records(kafka, topic)) == 2
 
 
 def test_a_file_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
-"""Kafka refuses a spooled event for good: it alone is set aside in the file, and the drain goes on."""
+"""Kafka refuses a spooled event for good, or its row is damaged: it alone is set aside, the drain goes on."""
 
+import random
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,11 +11,25 @@ from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, Config
 from confluent_kafka.admin._resource import ResourceType
 
 from config.embedded.services import EmbeddedServices
+from producers.publish import Record
+from producers.spool.file import Row, SpoolFile, size_bytes
+from schemas.codec import encode
 from tests.deliveries import as_body, generic_session
+from tests.events import history
 from tests.eventually import eventually
 from tests.relay_process import RelayProcess, records
 
 pytestmark = pytest.mark.faults
+
+
+def write_damaged(path: Path, topic: str) -> None:
+    """Three rows, of which the second has headers that are none."""
+    path.parent.mkdir(parents=True)
+    event = Record(topic, b"user", encode(history(random.Random(7), 1)[0]), [("ce_id", b"1")])
+    with SpoolFile(path) as file:
+        file.write([Row(number, number, size_bytes(event), event) for number in (1, 2, 3)])
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("UPDATE events SET headers = x'c1' WHERE id = 2")
 
 
 def bound_records(admin: AdminClient, topic: str, most_bytes: int) -> None:
@@ -52,3 +68,17 @@ def test_a_refused_event_is_set_aside_alone(
         assert file.execute("SELECT count(*) FROM events").fetchone() == (0,)
     file.close()
     assert len({dict(one.headers() or [])["ce_id"] for one in records(kafka, topic)}) == 29
+
+
+def test_a_damaged_row_is_set_aside_alone(services: EmbeddedServices, topic: str, tmp_path: Path) -> None:
+    kafka = services.addresses.kafka_bootstrap_servers
+    path = tmp_path / ".session-relay" / "spool" / "relay-0.db"
+    write_damaged(path, topic)
+    with RelayProcess.running(tmp_path, kafka, topic) as relay:
+        relay.told("events_set_aside", events=1, reasons=["DAMAGED"])
+        eventually(lambda: relay.metrics()["relay_spool_events"] == 0)
+        assert relay.metrics()["relay_spool_set_aside_events"] == 1
+        assert relay.stop() == 0
+    with closing(sqlite3.connect(path)) as file:
+        assert file.execute("SELECT reason, hex(headers) FROM set_aside").fetchall() == [("DAMAGED", "C1")]
+    assert len(records(kafka, topic)) == 2
