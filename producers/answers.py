@@ -43,8 +43,11 @@ _TABLE: Final[dict[type[Refusal], _Problem]] = {
     delivery.NotDecodable: _Problem(
         HTTPStatus.BAD_REQUEST, "not_decodable", "The body is not what its content coding says."
     ),
-    delivery.Unauthenticated: _Problem(
-        HTTPStatus.UNAUTHORIZED, "unauthenticated", "The delivery does not prove where it comes from."
+    delivery.Unauthenticated: _Problem(  # RFC 9110, section 15.5.2: a challenge must be told
+        HTTPStatus.UNAUTHORIZED,
+        "unauthenticated",
+        "The delivery does not prove where it comes from.",
+        (("www-authenticate", "Webhook"),),
     ),
     delivery.Incomplete: _Problem(
         HTTPStatus.REQUEST_TIMEOUT, "incomplete", "The body did not arrive, or not in time."
