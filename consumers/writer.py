@@ -193,8 +193,8 @@ class Writer:
             # Reading well does not mean that writing goes well: only a failure is told to the circuit.
             try:
                 positions = self._read_positions.read(job.partitions, probe=False)
-            except PostgresUnavailable as error:
-                self._circuit.failed(error)
+            except PostgresUnavailable:
+                self._circuit.failed()
                 raise
         self._positions.update(positions)
         return Placed(positions)
@@ -210,8 +210,8 @@ class Writer:
         placed = {p: self._positions[p] for p in job.partitions if p in self._positions}
         try:
             stands = self._read_positions.stand(placed)
-        except PostgresUnavailable as error:
-            self._circuit.failed(error)
+        except PostgresUnavailable:
+            self._circuit.failed()
             raise
         if not stands:
             raise Fenced("the table is not where this member left it")

@@ -1,35 +1,19 @@
-"""The circuit around the vendor: pybreaker, for the tasks of one event loop, with one probe at a time.
+"""The circuit around the vendor, for the tasks of one event loop, with one probe at a time.
 
-pybreaker's own `call` never opens around a coroutine. Here it is only told how requests ended, counts
-failures in a row and keeps the state; waiting and probing are this class's, by a clock that is never set
-back.
+Waiting and probing go by a clock that is never set back.
 """
 
 import asyncio
-from contextlib import suppress
 from typing import Final
 
-import structlog
-
-from config import metrics
+from config.breaker import Breaker
 from config.clock import Clock
-from config.imports import without
 from producers.backfill.errors import VendorAway
-
-with without("redis"):  # for states in Redis, which we don't use: a fifth of the command's start
-    from pybreaker import CircuitBreaker, CircuitBreakerListener
-
-log = structlog.get_logger()
 
 NAME: Final = "asleep"
 _PROBES: Final = 2
 _A_BIT_S: Final = 0.001
 """Timers may be early by the clock's grain."""
-_GAUGE: Final = {"closed": 0, "half-open": 1, "open": 2}
-
-
-class _Failure(Exception):
-    """Tells pybreaker that a request failed."""
 
 
 class Circuit:
@@ -50,18 +34,11 @@ class Circuit:
         self._away_since_s: float | None = None
         self._probe_at_s = 0.0
         self._probe = asyncio.Lock()
-        self._breaker = CircuitBreaker(
-            fail_max=failures,
-            reset_timeout=reset_s,
-            listeners=[_Transitions()],
-            throw_new_error_on_trip=False,
-            name=NAME,
-        )
-        metrics.BREAKER_STATE.labels(name=NAME).set(_GAUGE["closed"])
+        self._breaker = Breaker(NAME, failures=failures, reset_s=reset_s)
 
     def is_closed(self) -> bool:
         """Whether the vendor is taken to be well."""
-        return str(self._breaker.current_state) == "closed"
+        return self._breaker.state == "closed"
 
     async def admit(self) -> bool:
         """Wait until a request may be made; True for a probe, after which `settled` has to be called.
@@ -105,9 +82,7 @@ class Circuit:
         """Note a good answer."""
         self._away_since_s = None
         self.good_answers += 1
-        if str(self._breaker.current_state) == "open":
-            self._breaker.half_open()  # an open one would refuse to listen
-        self._breaker.call(lambda: None)
+        self._breaker.succeeded()
 
     def failed(self) -> None:
         """Note a request without one."""
@@ -115,26 +90,5 @@ class Circuit:
         self._probe_at_s = now_s + self._reset_s
         if self._away_since_s is None:
             self._away_since_s = now_s
-        if str(self._breaker.current_state) == "open":
-            return  # one that was under way when it opened
-
-        def again() -> None:
-            raise _Failure
-
-        with suppress(_Failure):
-            self._breaker.call(again)
-
-
-class _Transitions(CircuitBreakerListener):
-    def state_change(self, cb: CircuitBreaker, old_state: object, new_state: object) -> None:
-        """Log and count a change of state."""
-        to = str(getattr(new_state, "name", new_state))
-        metrics.BREAKER_STATE.labels(name=NAME).set(_GAUGE[to])
-        metrics.BREAKER_TRANSITIONS.labels(name=NAME, to=to).inc()
-        log.warning(
-            "breaker_changed",
-            breaker=NAME,
-            before=str(getattr(old_state, "name", old_state)),
-            to=to,
-            failures=cb.fail_counter,
-        )
+        if self._breaker.state != "open":  # else it was under way when it opened
+            self._breaker.failed()

@@ -82,7 +82,7 @@ def test_a_batch_that_waits_behind_the_one_that_opened_the_circuit_is_no_probe()
 def test_a_member_without_partitions_probes_too(database_url: str) -> None:
     before = probes()
     with writing(database_url, reset_s=0.1) as (writer, circuit):
-        circuit.failed(PostgresUnavailable("away"))
+        circuit.failed()
         writer.submit(Place(()))
         assert results(writer, 1) == [Placed({})]
         assert (circuit.state, writer.circuit, probes()) == ("closed", "closed", before + 1)
