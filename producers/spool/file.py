@@ -1,12 +1,14 @@
 """The spool's file: SQLite in WAL mode, every commit fsynced, events in the order in which they came.
 
-What it holds are people's data: only its owner may read it.
+What it holds are people's data: only its owner may read it. SQLite's own shell may look while it is in use:
+locks tell it not to take the log away. They are the process's, and end when it closes any descriptor of the
+file (sqlite.org/howtocorrupt.html, 2.2): so nothing but SQLite opens one that is there.
 """
 
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -23,6 +25,7 @@ _ROW_BYTES: Final = 64
 """About what a row takes besides its key, value and headers."""
 _BUSY_S: Final = 10.0
 _PROBE_BYTES: Final = 64 * 1024
+_MAKE: Final = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
 _SIDE_FILES: Final = ("", "-wal", "-shm")
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS events (
@@ -97,9 +100,8 @@ class SpoolFile:
     """
 
     def __init__(self, path: Path) -> None:
-        os.close(
-            os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        )  # its side files get these rights
+        with suppress(FileExistsError):
+            os.close(os.open(path, _MAKE, 0o600))  # its side files get these rights
         self._db = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
         try:
             self._prepare()

@@ -2,6 +2,8 @@
 
 import sqlite3
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,19 @@ def test_what_is_acknowledged_goes_and_what_is_set_aside_stays(tmp_path: Path) -
         assert file.reasons() == {"INVALID_RECORD": 1}
         held = file.held()
         assert (held.events, held.set_aside, held.size_bytes) == (1, 1, 2 * size_bytes(RECORD))
+
+
+def test_somebody_who_looks_at_a_file_in_use_takes_nothing_away(tmp_path: Path) -> None:
+    """Method: another process, which sees what would be left if this one were killed."""
+    path = tmp_path / "a.db"
+    ask = "sqlite3.connect(sys.argv[1]).execute('SELECT max(id) FROM events').fetchone()[0]"
+    look = f"import sqlite3, sys; print({ask})"
+    with SpoolFile(path) as file:
+        for number in range(1, 4):
+            file.write([row(number)])
+            SpoolFile(path).close()  # as a drain does for each batch
+            seen = subprocess.check_output([sys.executable, "-c", look, path], text=True, timeout=60)
+            assert int(seen) == number
 
 
 def test_tidying_gives_the_disk_back(tmp_path: Path) -> None:
