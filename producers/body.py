@@ -47,7 +47,8 @@ class BodyReader:
             Incomplete: It did not arrive in time, or its sender has hung up.
         """
         announced = headers.get("content-length")
-        if announced is not None and int(announced) > self._limit_bytes:  # hyper takes digits only
+        # hyper takes digits only, and any number of zeros before them; Python does not
+        if announced is not None and int(announced.lstrip("0") or 0) > self._limit_bytes:
             raise TooLarge
         task = asyncio.current_task(self._loop)
         self._since_s[task] = self._loop.time()

@@ -161,6 +161,7 @@ def _framings() -> dict[str, Row]:
         "an empty length": length("", 400, "is none"),
         "a length of 63 bits": length(str(2**63), 413, "is above the bound, and never allocated"),
         "a length beyond 64 bits": length("9" * 40, 400, "is no length"),
+        "a length of 5,000 digits": length(f"{len(PLAIN):05000}", 200, "zeros change nothing"),
         "a list of lengths": length(f"{len(PLAIN)}, {len(PLAIN)}", 400, "is no length"),
         "two lengths": Row(request(PLAIN, ("content-length", "5")), (400,), "RFC 9112, 6.3: they differ"),
         "chunks": stream(chunked(PLAIN[:9], PLAIN[9:]), 200, "needs no length"),
