@@ -8,7 +8,7 @@ import asyncio
 import shutil
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from threading import Event, Thread
 from typing import Final
@@ -57,7 +57,7 @@ class SpoolWriter:
         self.path = place.path
         self.last_id = self.events = self.size_bytes = self.set_aside = 0
         self.unwritten = 0
-        """Deliveries that were appended and have no answer yet; the event loop's to read."""
+        """Deliveries that were appended and have no answer yet; the event loop's."""
         self._place, self._max_bytes = place, max_bytes
         self._dependency, self._clock, self._on_rows = dependency, clock, on_rows
         self._loop = asyncio.get_running_loop()
@@ -70,6 +70,9 @@ class SpoolWriter:
         self._tried_s = 0.0
         self._writing: tuple[float, list[Pending]] | None = None
         """Since when, and what, a commit is under way."""
+        self._hangs = False
+        self._given_up: list[Pending] | None = None
+        """What was refused while its commit is under way."""
         self._wake = Event()
         self._thread = Thread(target=self._run, name="spool-writer", daemon=True)
 
@@ -88,6 +91,9 @@ class SpoolWriter:
 
     def append(self, pending: Pending) -> None:
         """Have a delivery written; its future tells in the event loop how it went."""
+        if self._hangs:  # what is refused must not pile up behind a disk that may never answer
+            pending.end(NotAcknowledged("spool_unavailable"))
+            return
         self.unwritten += 1
         self._appended.append(pending)
         self._wake.set()
@@ -104,15 +110,23 @@ class SpoolWriter:
         self._wake.set()
 
     def refuse_late(self, after_s: float) -> None:
-        """Refuse all that waits behind a commit that takes longer than this: the disk hangs.
+        """Refuse all, while a commit takes longer than this: the disk hangs.
 
-        To be called in the event loop. It may still be written: the repeat has no second effect.
+        To be called in the event loop, now and then. What is in that commit may still be written: the repeat
+        has no second effect.
         """
-        began_s, group = self._writing or (self._clock.monotonic_s(), [])
-        if self._clock.monotonic_s() - began_s <= after_s and self._thread.is_alive():
+        now_s = self._clock.monotonic_s()
+        began_s, group = self._writing or (now_s, None)
+        self._hangs = now_s - began_s > after_s or not self._thread.is_alive()
+        if not self._hangs:
             return
         self._dependency.failed("the disk does not answer")
-        for pending in [*group, *self._appended.copy()]:
+        waiting = list(self._taken())
+        self.unwritten -= len(waiting)
+        if group is not None and group is not self._given_up:
+            self.unwritten -= len(group)
+            self._given_up = group
+        for pending in [*(group or ()), *waiting]:
             pending.end(NotAcknowledged("spool_unavailable"))
 
     def close(self, timeout_s: float) -> None:
@@ -152,12 +166,12 @@ class SpoolWriter:
         except sqlite3.Error as found:
             error = found
             self._fail(error)
+        self._writing = None  # before its answers: whoever finds it there may count on giving it up
         if group:
             refusal = None if self._file is not None else NotAcknowledged("spool_unavailable")
             self._loop.call_soon_threadsafe(self._resolve, group, refusal or _SPOOLED)
             if refusal is None:
                 self._on_rows()
-        self._writing = None
 
     def _write(self, rows: list[Row], aside: list[SetAside], through: int) -> None:
         assert self._file is not None  # noqa: S101 - for the types
@@ -185,8 +199,7 @@ class SpoolWriter:
             self.last_id + 1,
             self._clock.now_us(),
         )
-        while self._appended and len(rows) < _GROUP_RECORDS:
-            pending = self._appended.popleft()
+        for pending in self._taken():
             sizes = [file.size_bytes(record) for record in pending.records]
             if sum(sizes) > room_bytes:
                 refused.append(pending)
@@ -196,11 +209,19 @@ class SpoolWriter:
                 rows.append(Row(next_id, now_us, size, record))
                 next_id += 1
             group.append(pending)
+            if len(rows) >= _GROUP_RECORDS:
+                break
         self._full = bool(refused)
         if refused:
             self._dependency.failed("it is full")
             self._loop.call_soon_threadsafe(self._resolve, refused, NotAcknowledged("spool_full"))
         return group, rows
+
+    def _taken(self) -> Iterator[Pending]:
+        """What waits, each for whoever gets it: the writing thread, or the event loop to refuse it."""
+        with suppress(IndexError):
+            while True:
+                yield self._appended.popleft()
 
     def _open(self) -> None:
         """Open the file, or once all that it holds is in Kafka, a new one in its place."""
@@ -252,6 +273,9 @@ class SpoolWriter:
                 opened.close()
 
     def _resolve(self, group: list[Pending], outcome: "Whereabouts | NotAcknowledged") -> None:
+        if group is self._given_up:
+            self._given_up = None
+            return
         self.unwritten -= len(group)
         for pending in group:
             pending.end(outcome)

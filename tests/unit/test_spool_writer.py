@@ -155,12 +155,18 @@ def test_a_disk_that_hangs_refuses_what_waits_and_may_still_write_it(tmp_path: P
             spool.writer.refuse_late(60)
             assert not first.done()
             spool.writer.refuse_late(0)
-            refusals = await first, await second
+            third = spool.append()
+            assert all(one.done() for one in (first, second, third))
+            assert spool.writer.unwritten == 0  # nobody waits, and nothing is kept but what is being written
+            refusals = await first, await second, await third
             assert not spool.dependency.up
         told = [one.reason for one in refusals if isinstance(one, NotAcknowledged)]
-        assert told == ["spool_unavailable"] * 2
+        assert told == ["spool_unavailable"] * 3
         await until(lambda: spool.dependency.up)
-        await until(lambda: spool.writer.unwritten == 0)
+        await until(lambda: spool.writer._writing is None)
+        spool.writer.refuse_late(0)
+        assert await spool.append() == "spooled"
         assert spool.ids() == [1, 2, 3]
+        assert spool.writer.unwritten == 0
 
     run(tmp_path, scenario)
