@@ -19,7 +19,7 @@ from config.webhook_sources import Source
 from producers.backfill.asleep import redaction_of
 from producers.backfill.circuit import NAME, Circuit
 from producers.backfill.client import Client
-from producers.backfill.finished import Finished
+from producers.backfill.finished import Finished, today
 from producers.backfill.order import Order, key_of, look_for_the_topic, source_of
 from producers.backfill.outlet import DryOutlet, KafkaOutlet, Outlet
 from producers.backfill.tally import Tally
@@ -63,8 +63,10 @@ def run(settings: Settings, order: Order, tally: Tally, watch: Callable[[], None
         look_for_the_topic(settings)
     frame = PREFIX if order.dry else writing_frame(settings.schema_registry, settings.kafka.events_topic)
     with ExitStack() as stack:
-        span = f"{order.days.first} {order.days.last}"
-        finished = None if order.dry else stack.enter_context(Finished(order.state, order.source, span))
+        finished = None
+        if not order.dry:
+            noted = Finished(order.state, order.source, order.days, today(SystemClock()))
+            finished = stack.enter_context(noted)
         users = [user for user in order.users if finished is None or user not in finished]
         tally.begin(len(order.users), len(order.users) - len(users))
         failed: list[str] = []
@@ -174,6 +176,7 @@ class _Run:
             context=self._context,
             redaction=redaction_of([*VENDORS[self.source.vendor].redact, *self.source.redact]),
             finished=finished,
+            today=lambda: today(self.clock),
             good_answers=lambda: circuit.good_answers,
             tally=self.tally,
         )

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 import structlog
@@ -37,6 +38,8 @@ class Work:
     redaction: Redaction
     finished: Finished | None
     """None in a dry run, which finishes nothing."""
+    today: Callable[[], date]
+    """In UTC."""
     good_answers: Callable[[], int]
     """How many the vendor has given to anybody."""
     tally: Tally
@@ -83,7 +86,7 @@ class _Line:
 async def _worker(work: Work, line: _Line, failed: list[str]) -> None:
     while line.waiting:
         user_id = line.waiting.popleft()
-        ends = line.ends(user_id)
+        ends, listed_on = line.ends(user_id), work.today()
         try:
             end = await _user(work, user_id, ends)
         except Deferred:
@@ -93,7 +96,7 @@ async def _worker(work: Work, line: _Line, failed: list[str]) -> None:
         if end is UserEnd.FAILED:
             failed.append(user_id)
         elif end is not UserEnd.UNFINISHED and work.finished is not None:
-            work.finished.add(user_id)
+            work.finished.add(user_id, listed_on)
         work.tally.user(end)
 
 
