@@ -32,12 +32,15 @@ class Days:
 async def sessions(client: Client, user_id: str, days: Days) -> AsyncIterator[Listed]:
     """List a user's sessions, oldest first, each one once.
 
+    Each page begins with the last session of the one before. If it is not there, one before it has been
+    deleted meanwhile, and another has slipped through: then the list is read anew.
+
     Raises:
         Absent: There is no such user.
         RequestFailed: The list can't be had, or does not end.
     """
     known: set[str] = set()
-    offset = 0
+    offset = furthest = 0
     for _ in range(_MAX_PAGES):
         query: dict[str, str | int] = {
             "date_gte": days.first.isoformat(),
@@ -47,16 +50,22 @@ async def sessions(client: Client, user_id: str, days: Days) -> AsyncIterator[Li
             "limit": _LIMIT,
         }
         page = await client.get("/data/v1/sessions", user_id, query, read_page)
-        new = [session for session in page if session.session_id not in known]
-        for session in new:
+        joins = offset == 0 or any(session.session_id in known for session in page)
+        new = False
+        for session in page:
             if session.session_id not in known:
                 known.add(session.session_id)
+                new = True
                 yield session
+        if not joins:
+            offset, furthest = 0, offset + len(page)
+            continue
         if len(page) < _LIMIT:
             return
-        if not new:
+        if not new and offset >= furthest:  # before that, a list that is read anew has nothing new
             raise RequestFailed("the list repeats itself")
-        offset += len(page)
+        offset += len(page) - 1
+        furthest = max(furthest, offset)
     raise RequestFailed("the list does not end")
 
 
