@@ -40,6 +40,18 @@ def _checked(user: str, where: str) -> str:
     return user
 
 
+def check_apart(users: Path | None, failed: Path | None) -> None:
+    """See that the file of those that fail is another one than that of all.
+
+    Raises:
+        UsersError: It is the same: a run that ends early would leave no trace of those it has not reached.
+    """
+    if users is None or failed is None or not (users.exists() and failed.exists()):
+        return
+    if users.samefile(failed):
+        raise UsersError("--failed: is the file of --users, which names those not reached too: give another")
+
+
 def write_failed(path: Path, users: Sequence[str]) -> None:
     """Write the users that failed, an id a line, for this user's eyes alone.
 

@@ -15,7 +15,7 @@ from producers.backfill import role
 from producers.backfill.asleep import Days
 from producers.backfill.order import Order
 from producers.backfill.tally import SessionEnd, Tally, UserEnd
-from producers.backfill.users import users_of
+from producers.backfill.users import check_apart, users_of
 
 _DAY: Final = ["%Y-%m-%d"]
 
@@ -58,6 +58,7 @@ def command(  # noqa: PLR0913 - each is one option of the command
     Example: ASLEEP_API_KEY=… session-relay backfill --users ids.txt --from 2026-10-01 --to 2026-10-31
     """
     days = _days(first.date(), last.date())
+    check_apart(users, failed)
     order = Order(
         source=source,
         users=users_of(user or [], users),

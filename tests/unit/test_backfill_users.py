@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from config.errors import ExitCode
-from producers.backfill.users import UsersError, users_of, write_failed
+from producers.backfill.users import UsersError, check_apart, users_of, write_failed
 
 
 def test_each_user_is_taken_once_in_order(tmp_path: Path) -> None:
@@ -47,3 +47,16 @@ def test_those_that_failed_can_be_tried_again(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with pytest.raises(UsersError, match="can't be written"):
         write_failed(tmp_path / "no" / "such", [])
+
+
+def test_the_file_of_all_is_not_overwritten_with_those_that_failed(tmp_path: Path) -> None:
+    users, same, other = tmp_path / "ids", tmp_path / "same", tmp_path / "other"
+    check_apart(users, users)  # that it is not there is told when it is read
+    users.write_text("nora\n")
+    same.symlink_to(users)
+    for failed in (users, same):
+        with pytest.raises(UsersError, match="--failed"):
+            check_apart(users, failed)
+    check_apart(users, other)
+    check_apart(users, None)
+    check_apart(None, users)
