@@ -12,7 +12,7 @@ from typing import Final
 import httpx
 
 from producers.backfill.errors import Absent, KeyRefused, RequestFailed, WrongAddress
-from producers.sources.asleep_api import is_about_the_user, is_rate_limit
+from producers.sources.asleep_api import is_about_the_user, is_about_what_was_asked, is_rate_limit
 
 _AGAIN: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
 _KEY: Final = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
@@ -66,7 +66,7 @@ class Wire:
 
         Raises:
             TryAgain: It may come yet.
-            Absent: 404, or the vendor's way to say that it knows no such user.
+            Absent: The vendor's way to say that it knows no such user or session.
             RequestFailed: It will not come.
             KeyRefused: The vendor does not take the key.
             WrongAddress: It sends somewhere else.
@@ -93,7 +93,11 @@ class Wire:
             raise TryAgain(f"status {status}", retry_after_s=_retry_after_s(response))
         if status == HTTPStatus.TOO_MANY_REQUESTS or (status == HTTPStatus.FORBIDDEN and is_rate_limit(body)):
             raise TryAgain("too many requests", retry_after_s=_retry_after_s(response), away=False)
-        if status == HTTPStatus.NOT_FOUND or (status == HTTPStatus.UNAUTHORIZED and is_about_the_user(body)):
+        if status == HTTPStatus.NOT_FOUND:
+            if is_about_what_was_asked(body):
+                raise Absent
+            raise RequestFailed("status 404, in no words of the API's: see ASLEEP_BASE_URL")
+        if status == HTTPStatus.UNAUTHORIZED and is_about_the_user(body):
             raise Absent
         if status in _KEY:
             raise KeyRefused(

@@ -60,7 +60,7 @@ def _listed(session: Any) -> Listed:
     session_id = session.get("session_id") if isinstance(session, dict) else None
     if not is_identifier(session_id) or session_id in _NO_SEGMENTS:
         raise UnreadableAnswer("a session has no session_id")
-    return Listed(str(session_id), finished=session.get("state") not in UNFINISHED)
+    return Listed(str(session_id), finished=_is_finished(session))
 
 
 def read_session(body: bytes, user_id: str, session_id: str, context: Context) -> SessionEvent | None:
@@ -84,12 +84,19 @@ def read_session(body: bytes, user_id: str, session_id: str, context: Context) -
         raise UnreadableAnswer("it is another session")
     if result.get("user_id", user_id) != user_id:
         raise UnreadableAnswer("it is another user's")
-    if session.get("state") in UNFINISHED:
+    if not _is_finished(session):
         return None
     result.pop("user_id", None)
     facts = Facts([("result.", result)], [])
     fields = {"type": EventType.SESSION_COMPLETE, "user_id": user_id} | asleep.session_fields(facts)
     return finished(body, context, facts, asleep.NORMALISER, fields)
+
+
+def _is_finished(session: dict[str, Any]) -> bool:
+    state = session.get("state")
+    if state is not None and not isinstance(state, str):
+        raise UnreadableAnswer("the state of a session is no text")
+    return state not in UNFINISHED
 
 
 def _result(body: bytes) -> dict[str, Any]:
@@ -108,6 +115,11 @@ def _result(body: bytes) -> dict[str, Any]:
 def is_rate_limit(body: bytes) -> bool:
     """Whether a 403 means "slower" instead of "no": the API has no other sign of it than its `detail`."""
     return "rate limit" in _detail(body).lower()
+
+
+def is_about_what_was_asked(body: bytes) -> bool:
+    """Whether a 404 is about a user or a session: that of a proxy or of a wrong path is not the API's."""
+    return _detail(body) not in {"", "Not Found"}
 
 
 def is_about_the_user(body: bytes) -> bool:

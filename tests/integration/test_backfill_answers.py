@@ -87,14 +87,32 @@ def test_every_session_of_several_pages_is_listed_once_in_order() -> None:
     fake = FakeAsleep(nights=250)
     with fake.serving():
         assert Asking(fake).list() == fake.session_ids(0)
-    assert [one.query["offset"] for one in fake.asked] == ["0", "100", "200"]
+    assert [one.query["offset"] for one in fake.asked] == ["0", "99", "198"]
     assert {(one.user, one.key) for one in fake.asked} == {(fake.user(0), KEY)}
 
 
-def test_a_full_last_page_is_followed_by_an_empty_one() -> None:
+def test_a_full_last_page_is_followed_by_one_with_its_last_session() -> None:
     fake = FakeAsleep(nights=100)
     with fake.serving():
         assert len(Asking(fake).list()) == 100
+    assert len(fake.asked) == 2
+
+
+@pytest.mark.parametrize("deleted", [1, 2, 50, 150])
+def test_sessions_that_are_deleted_between_two_pages_hide_no_other(deleted: int) -> None:
+    nights = [{"session_id": f"s-{n}"} for n in range(350)]
+
+    def page(asked: Asked) -> Answer:
+        if len(fake.asked) == 2:
+            del nights[:deleted]
+        offset = int(asked.query["offset"])
+        return Answer(body={"result": {"sleep_session_list": nights[offset : offset + 100]}})
+
+    fake = FakeAsleep(special=page)
+    with fake.serving():
+        listed = Asking(fake).list()
+    assert len(listed) == len(set(listed))
+    assert set(listed) >= {night["session_id"] for night in nights}
 
 
 def test_a_user_in_any_script_is_asked_for() -> None:
@@ -123,6 +141,7 @@ def test_a_user_in_any_script_is_asked_for() -> None:
         Answer(200, '{"result"'),
         Answer(200, {"result": {"sleep_session_list": {}}}),
         Answer(200, {"result": {"sleep_session_list": [{"session_id": 7}]}}),
+        Answer(200, {"result": {"sleep_session_list": [{"session_id": "a", "state": {}}]}}),
         Answer(200, {"result": {"sleep_session_list": []}}, headers=(("content-encoding", "gzip"),)),
         Answer(fault="refuse"),
         Answer(200, {"result": {"sleep_session_list": []}}, fault="cut"),
@@ -159,7 +178,17 @@ def test_being_throttled_for_ever_ends() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [Answer(400), Answer(405), Answer(422), Answer(204), Answer(fault="endless")]
+    "answer",
+    [
+        Answer(400),
+        Answer(404),
+        Answer(404, "<html>no such page"),
+        Answer(404, {"detail": "Not Found"}),
+        Answer(405),
+        Answer(422),
+        Answer(204),
+        Answer(fault="endless"),
+    ],
 )
 def test_an_answer_that_will_not_change_is_not_asked_for_again(answer: Answer) -> None:
     fake = FakeAsleep(special=always(answer))
@@ -171,7 +200,6 @@ def test_an_answer_that_will_not_change_is_not_asked_for_again(answer: Answer) -
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(404),
         Answer(404, {"detail": "user does not exist"}),
         Answer(401, {"detail": "x-user-id is invalid"}),
     ],
@@ -223,7 +251,7 @@ def test_pages_without_an_end_end() -> None:
 
 def test_a_hostile_session_id_stays_within_its_path() -> None:
     hostile = "../../ai/v1/users?x=1#y z/ü\r\nx-evil: 1"
-    fake = FakeAsleep(special=always(Answer(404)))
+    fake = FakeAsleep(special=always(Answer(404, {"detail": "Session not found"})))
     with fake.serving(), pytest.raises(Absent):
         Asking(fake).session(hostile)
     assert [one.path for one in fake.asked] == [

@@ -101,6 +101,7 @@ def test_a_session_that_is_not_finished_is_no_event(state: str) -> None:
         result(session={}),
         result(user_id="somebody-else"),
         result(session_id="another"),
+        result(session={"id": SESSION, "state": {"is": "OPEN"}}),
     ],
 )
 def test_another_session_or_none_is_not_taken(told: dict[str, Any]) -> None:
@@ -156,7 +157,17 @@ def test_a_page_tells_ids_and_what_is_finished() -> None:
 
 
 @pytest.mark.parametrize(
-    "item", [None, 1, [], {}, {"session_id": 7}, {"session_id": ""}, {"session_id": ".."}]
+    "item",
+    [
+        None,
+        1,
+        [],
+        {},
+        {"session_id": 7},
+        {"session_id": ""},
+        {"session_id": ".."},
+        {"session_id": "a", "state": []},
+    ],
 )
 def test_a_page_with_anything_else_is_not_taken(item: Any) -> None:
     with pytest.raises(UnreadableAnswer):
