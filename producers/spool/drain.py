@@ -108,10 +108,11 @@ class Drain:
         started_s = time.monotonic()
         try:
             aside = publish(self._publisher, rows, self._silent_s)
-        except Unavailable as error:
+        except Exception as error:  # noqa: BLE001 - what it is about must not wait for a restart
             if not self._stop.is_set():
                 if not self._told_silence:  # an outage repeats it
-                    log.warning("spool_drain_interrupted", error=str(error))
+                    told = str(error) if isinstance(error, Unavailable) else type(error).__name__
+                    log.warning("spool_drain_interrupted", error=told)
                 self._told_silence = True
                 self._stop.wait(_AGAIN_S)
             return

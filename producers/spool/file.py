@@ -43,14 +43,21 @@ _INSERTS: Final = {
     for count in _ROWS_AT_ONCE
 }
 _READ: Final = """
-SELECT id, spooled_at, size_bytes, topic, headers, key, value FROM events WHERE id > ? ORDER BY id LIMIT ?"""
+SELECT id, CAST(spooled_at AS INTEGER), CAST(size_bytes AS INTEGER), CAST(topic AS BLOB),
+  CAST(headers AS BLOB), CAST(key AS BLOB), CAST(value AS BLOB)
+FROM events WHERE id > ? ORDER BY id LIMIT ?"""
+"""As bytes: a text that is not UTF-8 could not be read, nor could what stands behind it."""
 _SET_ASIDE: Final = """
 INSERT INTO set_aside (reason, spooled_at, size_bytes, topic, headers, key, value)
-SELECT ?, spooled_at, size_bytes, topic, headers, key, value FROM events WHERE id = ?"""
+SELECT ?, CAST(spooled_at AS INTEGER), CAST(size_bytes AS INTEGER), coalesce(CAST(topic AS TEXT), ''),
+  coalesce(CAST(headers AS BLOB), x''), CAST(key AS BLOB), coalesce(CAST(value AS BLOB), x'')
+FROM events WHERE id = ?"""
+"""As the columns want it, also what a flipped bit has made something else."""
 _TAKE_BACK: Final = """
 INSERT INTO events (spooled_at, size_bytes, topic, headers, key, value)
 SELECT spooled_at, size_bytes, topic, headers, key, value FROM set_aside WHERE reason = ? ORDER BY id"""
 _headers = msgspec.msgpack.Decoder(list[tuple[str, bytes]])
+_NOTHING: Final = Record("", None, b"", [])
 
 
 class Row(NamedTuple):
@@ -61,7 +68,7 @@ class Row(NamedTuple):
     size_bytes: int
     record: Record
     is_damaged: bool = False
-    """Whether its headers can't be decoded; the record then has none, and is nothing to publish."""
+    """Whether no record can be read from it; the one that it has then is nothing to publish."""
 
 
 class SetAside(NamedTuple):
@@ -150,9 +157,9 @@ class SpoolFile:
         """The next rows after an id, oldest first; at least one if there is any."""
         rows: list[Row] = []
         read_bytes = 0
-        for id_, spooled_at, size, topic, packed, key, value in self._db.execute(_READ, (after, most_rows)):
-            headers = _decoded(packed)
-            rows.append(Row(id_, spooled_at, size, Record(topic, key, value, headers or []), headers is None))
+        for id_, spooled_at, size, *stored in self._db.execute(_READ, (after, most_rows)):
+            record = _record(*stored)
+            rows.append(Row(id_, spooled_at, size, record or _NOTHING, record is None))
             read_bytes += size
             if read_bytes >= most_bytes:
                 break
@@ -229,10 +236,15 @@ def remove(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def _decoded(packed: bytes) -> list[tuple[str, bytes]] | None:
+def _record(
+    topic: bytes | None, headers: bytes | None, key: bytes | None, value: bytes | None
+) -> Record | None:
+    """What was written; None if that can't be read, whatever has happened to it."""
+    if topic is None or b"\0" in topic or headers is None or value is None:
+        return None
     try:
-        return _headers.decode(packed)
-    except msgspec.MsgspecError:
+        return Record(topic.decode(), key, value, _headers.decode(headers))
+    except (UnicodeDecodeError, msgspec.MsgspecError):
         return None
 
 

@@ -56,13 +56,13 @@ def test_a_file_without_an_owner_is_drained(services: EmbeddedServices, topic: s
     check_promise(records(kafka, topic), senders)
 
 
-def test_a_damaged_row_is_told_and_kept(services: EmbeddedServices, topic: str, tmp_path: Path) -> None:
+def test_damaged_rows_are_told_and_kept(services: EmbeddedServices, topic: str, tmp_path: Path) -> None:
     path, kafka = tmp_path / "spool" / "relay-0.db", services.addresses.kafka_bootstrap_servers
-    write_damaged(path, topic)
+    damaged = write_damaged(path, topic)
     for _ in range(2):
         code, told = drain(path, kafka, "--execute")
-        assert (code, "set aside: 1 (DAMAGED)" in told) == (1, True), told
-    assert len(records(kafka, topic)) == 2
+        assert (code, f"set aside: {damaged} (DAMAGED)" in told) == (1, True), told
+    assert len(records(kafka, topic)) == 3
 
 
 def test_a_file_that_is_not_there_is_wrong_usage(tmp_path: Path) -> None:

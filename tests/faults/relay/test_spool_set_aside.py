@@ -1,6 +1,7 @@
 """Kafka refuses a spooled event for good, or its row is damaged: it alone is set aside, the drain goes on."""
 
 import random
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -20,16 +21,39 @@ from tests.eventually import eventually
 from tests.relay_process import RelayProcess, records
 
 pytestmark = pytest.mark.faults
+DAMAGES = (
+    "headers = x'c1'",
+    "headers = 'text'",
+    "headers = NULL",
+    "topic = CAST(x'66ff' AS TEXT)",
+    "topic = CAST(x'6600' AS TEXT)",
+    "topic = NULL",
+    "value = NULL",
+)
+HARMLESS = "topic = CAST(topic AS BLOB), value = CAST(value AS TEXT), size_bytes = '7'"
 
 
-def write_damaged(path: Path, topic: str) -> None:
-    """Three rows, of which the second has headers that are none."""
+def _declare(path: Path, made: str) -> None:
+    """Tell another form of the table of events; what is in it stays as it is."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        file.execute("PRAGMA writable_schema = ON")
+        file.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'events'", [made])
+
+
+def write_damaged(path: Path, topic: str) -> int:
+    """Three that can be published, and those that flipped bits have made unreadable; returns how many."""
     path.parent.mkdir(parents=True)
     event = Record(topic, b"user", encode(history(random.Random(7), 1)[0]), [("ce_id", b"1")])
     with SpoolFile(path) as file:
-        file.write([Row(number, number, size_bytes(event), event) for number in (1, 2, 3)])
+        file.write([Row(number, number, size_bytes(event), event) for number in range(1, len(DAMAGES) + 4)])
+    with closing(sqlite3.connect(path)) as other:
+        (made,) = other.execute("SELECT sql FROM sqlite_schema WHERE name = 'events'").fetchone()
+    _declare(path, re.sub(r"( NOT NULL|STRICT)", "", re.sub(r" (TEXT|BLOB)", "", made)))
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("UPDATE events SET headers = x'c1' WHERE id = 2")
+        for number, damage in enumerate((*DAMAGES, HARMLESS), 2):
+            other.execute(f"UPDATE events SET {damage} WHERE id = {number}")
+    _declare(path, made)
+    return len(DAMAGES)
 
 
 def bound_records(admin: AdminClient, topic: str, most_bytes: int) -> None:
@@ -70,15 +94,17 @@ def test_a_refused_event_is_set_aside_alone(
     assert len({dict(one.headers() or [])["ce_id"] for one in records(kafka, topic)}) == 29
 
 
-def test_a_damaged_row_is_set_aside_alone(services: EmbeddedServices, topic: str, tmp_path: Path) -> None:
+def test_damaged_rows_are_set_aside_alone(services: EmbeddedServices, topic: str, tmp_path: Path) -> None:
     kafka = services.addresses.kafka_bootstrap_servers
     path = tmp_path / ".session-relay" / "spool" / "relay-0.db"
-    write_damaged(path, topic)
+    damaged = write_damaged(path, topic)
     with RelayProcess.running(tmp_path, kafka, topic) as relay:
-        relay.told("events_set_aside", events=1, reasons=["DAMAGED"])
+        relay.told("events_set_aside", events=damaged, reasons=["DAMAGED"])
         eventually(lambda: relay.metrics()["relay_spool_events"] == 0)
-        assert relay.metrics()["relay_spool_set_aside_events"] == 1
+        assert relay.metrics()["relay_spool_set_aside_events"] == damaged
         assert relay.stop() == 0
     with closing(sqlite3.connect(path)) as file:
-        assert file.execute("SELECT reason, hex(headers) FROM set_aside").fetchall() == [("DAMAGED", "C1")]
-    assert len(records(kafka, topic)) == 2
+        aside = file.execute("SELECT reason, count(*), max(hex(headers)) FROM set_aside").fetchall()
+    assert aside == [("DAMAGED", damaged, "C1")]
+    assert len({one.value() for one in records(kafka, topic)}) == 1
+    assert len(records(kafka, topic)) == 3
