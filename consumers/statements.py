@@ -27,6 +27,7 @@ def state_order(table: str) -> sql.Composed:
 
 
 CREATE_STAGE: Final = _load("create_stage")
+EMPTY_STAGE: Final = _load("empty_stage")
 SET_SESSION: Final = _load("set_session")
 SET_TIMEOUTS: Final = _load("set_timeouts")
 READ_OFFSETS: Final = _load("read_offsets")

@@ -81,7 +81,7 @@ class Write:
     def within(self, connection: Connection[Any], batch: Batch, positions: Mapping[int, Position]) -> Tally:
         """Apply a batch in the transaction that the connection is in, under whatever time-outs that has.
 
-        It raises what psycopg does.
+        What is staged then stays so until COMMIT. It raises what psycopg does.
         """
         records = parted(batch.reads)
         if records.once:

@@ -117,6 +117,7 @@ class Folding:
             batch = Batch()
             self._decoder.add(batch, records)
             self._write.within(connection, batch, positions)
+            connection.execute(statements.EMPTY_STAGE)
             _move(positions, batch)
         return positions
 

@@ -45,13 +45,14 @@ def test_nothing_is_turned_back_or_lost_beyond_the_log(rig: SinkRig, admin: Admi
     rig.assert_accounted()
 
 
-def test_what_sinks_wrote_after_the_last_look_is_folded_behind_the_lock(rig: SinkRig) -> None:
+@pytest.mark.parametrize("slowly", [False, True], ids=["at once", "in pieces"])
+def test_what_sinks_wrote_after_the_last_look_is_folded_behind_the_lock(rig: SinkRig, slowly: bool) -> None:
     """Method: the steps one by one, with new sessions and revisions between catching up and the swap."""
     log = spread(random.Random(6), 600, 30)
     rig.publish(log[:400])
     rig.start()
     rig.wait_until_done(400, within_s=60)
-    with begun(rig) as (building, replay):
+    with begun(rig, slowly=slowly) as (building, replay):
         building.catch_up(lambda _: None)
         since = building.finish(lambda _: None)
         rig.publish(log[400:])
