@@ -76,13 +76,17 @@ class LetterTable:
     def taken(self, selection: Selection) -> Iterator[list[dict[str, Any]]]:
         """Some at a time, locked while the caller is at them, with their bytes.
 
-        What the caller does before it asks for the next ones is committed together with `redriven`.
+        What the caller does before it asks for the next ones is committed together with `redriven`. What is
+        parked meanwhile, such as a record that was sent again in vain, is not among them.
         """
         after = selection.after
+        with postgres_errors():
+            row = self._connection.execute(statements.LAST_LETTER).fetchone()
+        last = row[0] if row else 0
         while True:
             with postgres_errors(), self._connection.transaction():
                 with self._connection.cursor(row_factory=dict_row) as cursor:
-                    asked = selection.asked(limit=_AT_ONCE) | {"after": after}
+                    asked = selection.asked(limit=_AT_ONCE) | {"after": after, "last": last}
                     letters = cursor.execute(statements.TAKE_LETTERS, asked).fetchall()
                 if not letters:
                     return

@@ -7,6 +7,7 @@ WHERE state = ANY (%(states)s::text[])
   AND (%(sources)s::text[] IS NULL OR source = ANY (%(sources)s))
   AND (%(since)s::timestamptz IS NULL OR failed_at >= %(since)s)
   AND id > %(after)s
+  AND id <= %(last)s
 ORDER BY id
 LIMIT %(limit)s
 FOR UPDATE SKIP LOCKED

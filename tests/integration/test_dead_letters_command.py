@@ -2,10 +2,12 @@
 
 import struct
 
+import psycopg
 import pytest
 
 from config.errors import ExitCode, RelayError, SettingsError
 from consumers.fates import KafkaUnavailable
+from consumers.selection import LetterTable, Selection
 from schemas.codec import encode
 from tests.dead_letter_commands import listed, run, told, wait_for
 from tests.events import made
@@ -54,6 +56,17 @@ def test_pages_and_filters(rig: SinkRig) -> None:
     assert len(listed(rig, "--state", "discarded", "--since", "2001-01-01T00:00:00Z")) == 1
     plain = run(rig, "list", "--limit", 4).stdout
     assert "4 of 7 open; the next page: --after" in plain
+
+
+def test_what_is_parked_meanwhile_is_not_taken_too(rig: SinkRig) -> None:
+    """Or else a redrive would send what it has sent in vain again, until it may not be sent any more."""
+    insert(rig, 150)
+    taken = []
+    with psycopg.connect(rig.database_url, autocommit=True) as connection:
+        for letters in LetterTable(connection).taken(Selection()):
+            taken += [letter["id"] for letter in letters]
+            insert(rig, 70)
+    assert len(taken) == len(set(taken)) == 150
 
 
 @pytest.mark.parametrize(
