@@ -6,22 +6,20 @@ nothing here: one transaction, as `write.py` makes it.
 
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
-from typing import Protocol, TypeVar
-
-import stamina
+from typing import Protocol
 
 from config import metrics
 from config.errors import Poison
 from consumers.batch import Batch, Unstorable
 from consumers.dead_letters import DeadLetters
-from consumers.fates import PostgresUnavailable, TookTooLong, TryAgain
+from consumers.fates import TookTooLong
 from consumers.isolate import Isolate
 from consumers.pieces import Pace
 from consumers.positions import Position
+from consumers.races import tried_again
 from consumers.storm import Storm
 from consumers.write import Tally, Write
 
-T = TypeVar("T")
 Settle = Callable[[Batch, Tally], None]
 """Told of each piece after its COMMIT: positions move on."""
 
@@ -94,18 +92,3 @@ class Apply:
                     raise RuntimeError(f"Postgres rejects a batch, and no record of it: {rejected}") from None
             piece.set_aside(found)
             self._park(piece, found, positions)
-
-
-def tried_again(work: Callable[[], T]) -> T:
-    """Do it, again where a race was lost.
-
-    Raises:
-        PostgresUnavailable: It was lost again and again.
-    """
-    try:
-        for attempt in stamina.retry_context(on=TryAgain, attempts=5, timeout=20, wait_initial=0.02):
-            with attempt:
-                return work()
-    except TryAgain as error:
-        raise PostgresUnavailable(f"the same race was lost again and again: {error}") from error
-    raise AssertionError("a retry context ends by returning or raising")

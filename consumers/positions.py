@@ -10,6 +10,7 @@ from psycopg_pool import ConnectionPool
 
 from consumers import statements
 from consumers.fates import postgres_errors
+from consumers.races import tried_again
 from consumers.topics import Topics
 
 log = structlog.get_logger()
@@ -84,7 +85,7 @@ class Positions:
             PostgresUnavailable: The table could not be read.
         """
         # The table first: it only moves on, so a log read later never seems cut when it is not.
-        rows, skips = self._rows(partitions, probe=probe)
+        rows, skips = tried_again(lambda: self._rows(partitions, probe=probe))
         if not partitions:
             return {}
         held = self._logs(partitions, timeout_s)
@@ -105,7 +106,7 @@ class Positions:
         Raises:
             PostgresUnavailable: The table could not be read.
         """
-        rows, _ = self._rows(list(positions), probe=False)
+        rows, _ = tried_again(lambda: self._rows(list(positions), probe=False))
         return all(rows.get(partition) == at.row for partition, at in positions.items())
 
     def topic_id(self, timeout_s: float = 10.0) -> UUID:

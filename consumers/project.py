@@ -4,8 +4,8 @@ Nothing is decoded and nothing is parked here, and no storm is judged: this is t
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from confluent_kafka import Message
 from psycopg import Connection
@@ -19,6 +19,9 @@ from consumers.letters import TYPES, Letter, Origin, Told, letter_of
 from consumers.offsets import Offsets
 from consumers.outcome import Outcome
 from consumers.positions import Position
+from consumers.races import tried_again
+
+T = TypeVar("T")
 
 
 class Letters(NamedTuple):
@@ -79,22 +82,31 @@ class Project:
             PostgresUnavailable: Nothing was written, or COMMIT's answer was lost: the table knows.
             Fenced: Somebody else has moved one of the partitions on; nothing was written.
         """
-        with postgres_errors(), self._pool.connection() as connection:
-            self._apply(connection, read, positions)
+        self._within(lambda connection: self._apply(connection, read, positions))
 
     def open(self) -> int:
         """How many dead letters are open."""
-        with postgres_errors(), self._pool.connection() as connection:
-            row = connection.execute(statements.COUNT_OPEN_LETTERS).fetchone()
+        row = self._within(lambda connection: connection.execute(statements.COUNT_OPEN_LETTERS).fetchone())
         return int(row[0]) if row else 0
 
     def purge(self) -> int:
         """Remove some of what has ended long ago; returns how many rows."""
-        with postgres_errors(), self._pool.connection() as connection:
-            connection.execute(statements.SET_TIMEOUTS, self._timeouts)
-            letters = connection.execute(statements.PURGE_LETTERS, {"keep_days": self._keep.letters_days})
-            replays = connection.execute(statements.PURGE_REPLAYS, {"keep_days": self._keep.replays_days})
-            return letters.rowcount + replays.rowcount
+        return self._within(self._purge)
+
+    def _within(self, work: Callable[[Connection[Any]], T]) -> T:
+        """Do it in a transaction, and again where a race was lost."""
+
+        def once() -> T:
+            with postgres_errors(), self._pool.connection() as connection:
+                return work(connection)
+
+        return tried_again(once)
+
+    def _purge(self, connection: Connection[Any]) -> int:
+        connection.execute(statements.SET_TIMEOUTS, self._timeouts)
+        letters = connection.execute(statements.PURGE_LETTERS, {"keep_days": self._keep.letters_days})
+        replays = connection.execute(statements.PURGE_REPLAYS, {"keep_days": self._keep.replays_days})
+        return letters.rowcount + replays.rowcount
 
     def _apply(self, connection: Connection[Any], read: Letters, positions: Mapping[int, Position]) -> None:
         connection.execute(statements.SET_TIMEOUTS, self._timeouts)

@@ -15,13 +15,13 @@ from psycopg_pool import ConnectionPool
 
 from config.errors import Poison, RelayError
 from consumers import statements
-from consumers.apply import tried_again
 from consumers.batch import Batch
 from consumers.decoding import Decoder
 from consumers.fates import postgres_errors
 from consumers.isolate import Isolate
 from consumers.offsets import Offsets
 from consumers.positions import Position, Row
+from consumers.races import tried_again
 from consumers.replay.held import Held
 from consumers.replay.origin import Source
 from consumers.replay.shadow import TIMEOUTS

@@ -1,8 +1,10 @@
 """The writing thread while the circuit is open: one probe a period, whatever waits, and also for nobody."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import psycopg
 import pytest
 from psycopg_pool import ConnectionPool
 
@@ -11,7 +13,7 @@ from config.clock import SystemClock
 from consumers import statements
 from consumers.batch import Batch, Span
 from consumers.breaker import NAME, Circuit
-from consumers.fates import PostgresUnavailable
+from consumers.fates import KafkaUnavailable, PostgresUnavailable
 from consumers.positions import Position, Positions
 from consumers.topics import Topics
 from consumers.writer import Dropped, Failed, Place, Placed, Result, Writer
@@ -86,3 +88,29 @@ def test_a_member_without_partitions_probes_too(database_url: str) -> None:
         writer.submit(Place(()))
         assert results(writer, 1) == [Placed({})]
         assert (circuit.state, writer.circuit, probes()) == ("closed", "closed", before + 1)
+
+
+def test_a_probe_that_loses_a_race_is_made_again(database_url: str) -> None:
+    """Method: a deadlock with somebody who locks partitions the other way round; what comes next is Kafka."""
+    lock = "SELECT FROM consumer_offsets WHERE partition = %s FOR UPDATE"
+    timeouts = statements.timeouts(statement_timeout_s=30, lock_timeout_s=20)
+    with (
+        ConnectionPool(database_url, min_size=0, max_size=1) as pool,
+        psycopg.connect(database_url) as other,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        other.execute(
+            "INSERT INTO consumer_offsets"
+            " (consumer_group, topic, partition, topic_id, next_offset, first_offset)"
+            " SELECT 'group', 'topic', n, gen_random_uuid(), 0, 0 FROM generate_series(0, 1) n"
+        )
+        other.commit()
+        other.execute("SET deadlock_timeout = '20s'")  # the probe finds it, and is given up
+        other.execute(lock, [1])
+        positions = Positions(pool, Topics({"bootstrap.servers": NOBODY}), "topic", "group", timeouts)
+        probe = thread.submit(positions.read, [0, 1], probe=True, timeout_s=0.1)
+        eventually(lambda: other.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall())
+        other.execute(lock, [0])
+        other.rollback()
+        with pytest.raises(KafkaUnavailable):
+            probe.result()
