@@ -46,7 +46,7 @@ class Shadow:
     def exists(self, connection: Connection[Any]) -> bool:
         """Whether it was made, and not yet swapped or dropped."""
         with postgres_errors():
-            return _is_there(connection, f"{self.schema}.sessions")
+            return _is_there(connection, self.schema, "sessions")
 
     def create(self, connection: Connection[Any], live: str, held: Held, group: str) -> int:
         """Make it in one transaction, with the live rows that the log can't give; returns how many.
@@ -97,7 +97,7 @@ class Shadow:
         with postgres_errors():
             found = connection.execute(statements.READ_INDEXES, {"schema": live}).fetchall()
             for name, definition in found:
-                if not _is_there(connection, f"{self.schema}.{name}"):
+                if not _is_there(connection, self.schema, name):
                     self._execute(connection, definition)
 
     def _execute(self, connection: Connection[Any], definition: Any) -> None:
@@ -163,8 +163,8 @@ def beyond(held: Held) -> dict[str, Any]:
     return {"topic_id": held.topic_id, "held": partitions, "begins": begins, "ends": ends}
 
 
-def _is_there(connection: Connection[Any], name: str) -> bool:
-    row = connection.execute(statements.FIND_TABLE, {"name": name}).fetchone()
+def _is_there(connection: Connection[Any], schema: str, name: str) -> bool:
+    row = connection.execute(statements.FIND_TABLE, {"schema": schema, "name": name}).fetchone()
     return row is not None and row[0] is not None
 
 
