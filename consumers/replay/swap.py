@@ -90,34 +90,26 @@ def _tried(building: Building, replay: Replay, since: Any) -> bool:
 def swapped(building: Building, replay: Replay, since: Any) -> bool:
     """One try; False if the sinks have got too far ahead."""
     live = building.rebuild.live
-    with building.pool.connection() as connection:
-        connection.execute("SET synchronous_commit = on")
-        try:
-            with connection.transaction():
-                connection.execute(statements.SET_TIMEOUTS, _TIMEOUTS)
-                path = connection.execute("SELECT current_setting('search_path')").fetchone()
-                connection.execute(_SEARCH, {"path": ""})  # so that names are told in full
-                views = connection.execute(statements.READ_VIEWS, {"schema": live}).fetchall()
-                triggers = connection.execute(statements.READ_TRIGGERS, {"schema": live}).fetchall()
-                for _, name, _ in views:
-                    connection.execute(
-                        sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.SQL(name))
-                    )
-                connection.execute(_SEARCH, {"path": path[0] if path else ""})
-                connection.execute(statements.LOCK_LIVE.format(**building.names))
-                if building.remaining(connection) >= CLOSE_AT:
-                    return False
-                building.within(connection)
-                building.shadow.keep_created(connection, live, since)
-                wanted = {"id": replay.id, "phase": "swapped", "state": "done"}
-                wanted |= {"next_offsets": None, "figures": None}
-                if not connection.execute(statements.NOTE_REPLAY, wanted).rowcount:
-                    raise Cancelled(f"replay {replay.id} has ended in the meantime")
-                _replace(connection, building, views, [text for (text,) in triggers])
-        finally:
-            if not connection.closed:
-                connection.execute("SET synchronous_commit = off")
-                connection.commit()
+    with building.pool.connection() as connection, connection.transaction():
+        connection.execute("SET LOCAL synchronous_commit = on")
+        connection.execute(statements.SET_TIMEOUTS, _TIMEOUTS)
+        path = connection.execute("SELECT current_setting('search_path')").fetchone()
+        connection.execute(_SEARCH, {"path": ""})  # so that names are told in full
+        views = connection.execute(statements.READ_VIEWS, {"schema": live}).fetchall()
+        triggers = connection.execute(statements.READ_TRIGGERS, {"schema": live}).fetchall()
+        for _, name, _ in views:
+            connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.SQL(name)))
+        connection.execute(_SEARCH, {"path": path[0] if path else ""})
+        connection.execute(statements.LOCK_LIVE.format(**building.names))
+        if building.remaining(connection) >= CLOSE_AT:
+            return False
+        building.within(connection)
+        building.shadow.keep_created(connection, live, since)
+        wanted = {"id": replay.id, "phase": "swapped", "state": "done"}
+        wanted |= {"next_offsets": None, "figures": None}
+        if not connection.execute(statements.NOTE_REPLAY, wanted).rowcount:
+            raise Cancelled(f"replay {replay.id} has ended in the meantime")
+        _replace(connection, building, views, [text for (text,) in triggers])
     return True
 
 

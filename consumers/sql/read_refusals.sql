@@ -1,8 +1,14 @@
 -- What hangs on the live table and is not taken along by a swap, as Postgres describes it.
-WITH live AS (SELECT (quote_ident(%(schema)s) || '.sessions')::regclass::oid AS oid)
+-- What is of the type of its rows, such as a function's argument, hangs on it too.
+WITH live AS (
+    SELECT oid, reltype, (SELECT typarray FROM pg_type WHERE pg_type.oid = reltype) AS reltypes
+    FROM pg_class WHERE oid = (quote_ident(%(schema)s) || '.sessions')::regclass
+)
 SELECT DISTINCT pg_describe_object(d.classid, d.objid, 0)
 FROM pg_depend AS d
-JOIN live ON d.refobjid = live.oid AND d.refclassid = 'pg_class'::regclass
+JOIN live
+  ON d.refclassid = 'pg_class'::regclass AND d.refobjid = live.oid
+  OR d.refclassid = 'pg_type'::regclass AND d.refobjid IN (live.reltype, live.reltypes)
 LEFT JOIN pg_class AS c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
 LEFT JOIN pg_constraint AS k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
 LEFT JOIN pg_trigger AS t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
