@@ -7,7 +7,7 @@ value counts as not set, as compose files pass it for what is left out.
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -47,6 +47,8 @@ class Origins:
     """What was found: one tree for each origin, the winning one first, and what could not be read."""
 
     trees: list[Tree] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    """All that the environment, `.env` and files of secrets tell, ours or not; the winning one's value."""
     problems: list[str] = field(default_factory=list)
 
 
@@ -63,6 +65,7 @@ def read(sections: frozenset[str]) -> Origins:
     secrets = _secret_files(pointers.get("SECRETS_DIR"), origins.problems)
     for names in (environment, dotenv, secrets):
         origins.trees.append(_nested(names, sections))
+        origins.names = names | origins.names
     origins.trees.append(_toml_file(pointers.get("CONFIG_FILE"), origins.problems))
     keys = (names["ASLEEP_API_KEY"] for names in (environment, dotenv, secrets) if "ASLEEP_API_KEY" in names)
     if key := next(keys, None):
@@ -70,6 +73,25 @@ def read(sections: frozenset[str]) -> Origins:
         entry = {"vendor": "asleep", "schemes": [{"scheme": "api_key", "secrets": [key]}]}
         origins.trees.append({"sources": {"asleep": entry}})
     return origins
+
+
+def misspelt(names: Mapping[str, str], known: Iterable[str]) -> list[str]:
+    """What is wrong with names that would be a setting of ours with two underscores in place of one.
+
+    Args:
+        names: What was found, with its values.
+        known: The nested names of all settings.
+    """
+    flat = {nested: name for name, nested in FLAT.items()}
+    right = {name.replace("__", "_"): (name, flat.get(name, name)) for name in known}
+    return [
+        f"{name}: is not read; the setting is {right[name][1]}"
+        for name, value in names.items()
+        if name in right
+        and name not in FLAT
+        and not names.keys() & right[name]
+        and not value.startswith("tcp://")  # of a service of that name, by Kubernetes
+    ]
 
 
 def _upper(names: Mapping[str, str]) -> dict[str, str]:

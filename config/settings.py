@@ -4,11 +4,11 @@ Origins, the first wins: environment, `.env`, files in `SECRETS_DIR`, the TOML f
 process' entry calls `load`; everything else is handed the branch that it needs.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextvars import ContextVar
 from typing import Final, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -36,6 +36,8 @@ Place = tuple[int | str, ...]
 Role = Literal["relay", "sink", "migrate", "backfill"]
 NEED_DATABASE: Final = frozenset({"sink", "migrate"})
 """Roles that can do nothing without Postgres."""
+NEED_SOURCES: Final = frozenset({"relay", "backfill"})
+"""Roles that take events, which all belong to a source."""
 
 
 _left_out: Final[ContextVar[Collection[Place]]] = ContextVar("left_out", default=())
@@ -116,7 +118,7 @@ def load(role: Role | None = None, *, vendors: Collection[str] | None = None) ->
         SettingsError: With a line for each problem, never with a value.
     """
     found = origins.read(frozenset(Settings.model_fields))
-    problems = found.problems
+    problems = found.problems + origins.misspelt(found.names, _nested_names())
     settings: Settings | None = None
     try:
         with vendors_known(vendors):
@@ -129,10 +131,19 @@ def load(role: Role | None = None, *, vendors: Collection[str] | None = None) ->
             problems.append("DATABASE_URL: not set, and this role can't work without it")
         elif _tells(found.trees, "app", "environment") == "production":
             problems.append("DATABASE_URL: not set, which production refuses for every role")
+    if role in NEED_SOURCES and not any(tree.get("sources") for tree in found.trees):
+        problems.append("SOURCES: no source is configured: set SOURCES, or ASLEEP_API_KEY")
     if settings is None or problems:
         lines = "\n".join(f"  {line}" for line in sorted(problems))
         raise SettingsError(f"settings can't be used:\n{lines}")
     return settings
+
+
+def _nested_names() -> Iterator[str]:
+    """Every setting's name from the tree's root, such as SINK__BATCH_ROWS."""
+    for branch, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from (f"{branch}__{leaf}".upper() for leaf in field.annotation.model_fields)
 
 
 def _of_several(found: Sequence[ErrorDetails], vendors: Collection[str] | None) -> list[ErrorDetails]:

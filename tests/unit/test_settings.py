@@ -6,7 +6,8 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 from redis.connection import parse_url
 
-from config.settings import Settings, load
+from config.errors import SettingsError
+from config.settings import Role, Settings, load
 from config.webhook_schemes import ApiKeyScheme, HmacSha256Scheme
 
 pytestmark = pytest.mark.usefixtures("nothing_set")
@@ -88,6 +89,31 @@ def test_names_of_others_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None
     for name in ("KAFKA", "DB", "APP", "HTTP", "KAFKA_PORT", "OTHER__NAME", "ROLE__X"):
         monkeypatch.setenv(name, "tcp://10.0.0.1:5432")
     assert load() == Settings()
+
+
+def test_one_underscore_in_the_place_of_two_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "kafka:9092")
+    monkeypatch.setenv("db_url", "postgresql://h/x")
+    (tmp_path / ".env").write_text("RELAY_SPOOL=false\n")
+    with pytest.raises(SettingsError) as refused:
+        load()
+    assert str(refused.value).splitlines()[1:] == [
+        "  DB_URL: is not read; the setting is DATABASE_URL",
+        "  KAFKA_BOOTSTRAP_SERVERS: is not read; the setting is KAFKA__BOOTSTRAP_SERVERS",
+        "  RELAY_SPOOL: is not read; the setting is RELAY__SPOOL",
+    ]
+    monkeypatch.setenv("KAFKA__BOOTSTRAP_SERVERS", "kafka:9092")
+    monkeypatch.setenv("RELAY__SPOOL", "true")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://h/y")
+    assert load().relay.spool  # then the others are somebody else's
+
+
+@pytest.mark.parametrize("role", ["relay", "backfill"])
+def test_a_role_that_takes_events_needs_a_source(monkeypatch: pytest.MonkeyPatch, role: Role) -> None:
+    with pytest.raises(SettingsError, match="SOURCES: no source is configured"):
+        load(role)
+    monkeypatch.setenv("ASLEEP_API_KEY", "key")
+    assert load(role).sources.keys() == {"asleep"}
 
 
 def test_parts_make_a_database_url_and_complete_one(monkeypatch: pytest.MonkeyPatch) -> None:

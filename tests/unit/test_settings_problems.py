@@ -232,7 +232,8 @@ def test_production_takes_strong_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load("sink").app.environment == "production"
 
 
-def test_only_roles_that_need_postgres_ask_for_it() -> None:
+def test_only_roles_that_need_postgres_ask_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASLEEP_API_KEY", "key")
     assert load("relay").db.url is None
     assert problems("sink") == ["DATABASE_URL: not set, and this role can't work without it"]
 
@@ -241,6 +242,7 @@ def test_only_roles_that_need_postgres_ask_for_it() -> None:
 def test_production_asks_every_role_for_it(monkeypatch: pytest.MonkeyPatch, role: Role | None) -> None:
     """Told with all else, so also while other settings are wrong."""
     monkeypatch.setenv("ENVIRONMENT", "production")
+    monkeypatch.setenv("ASLEEP_API_KEY", "a-key-of-more-than-sixteen")
     assert problems(role) == ["DATABASE_URL: not set, which production refuses for every role"]
     monkeypatch.setenv("API_PORT", "x")
     assert [line.split(":")[0] for line in problems(role)] == ["API_PORT", "DATABASE_URL"]
