@@ -55,6 +55,20 @@ class LetterTable:
         with postgres_errors(), self._connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(statements.LIST_LETTERS, selection.asked(limit=limit)).fetchall()
 
+    def unchosen(self, selection: Selection) -> dict[int, str]:
+        """Ids that were named and that the selection has not, each with the reason why."""
+        if selection.ids is None:
+            return {}
+        chosen = {letter["id"] for letter in self.page(selection, len(selection.ids))}
+        with postgres_errors():
+            found = self._connection.execute(statements.FIND_LETTERS, {"ids": list(selection.ids)})
+            states = dict(found.fetchall())
+        return {
+            number: _why_not(states.get(number), selection)
+            for number in selection.ids
+            if number not in chosen
+        }
+
     def letter(self, number: int) -> dict[str, Any] | None:
         """All of one."""
         with postgres_errors(), self._connection.cursor(row_factory=dict_row) as cursor:
@@ -97,3 +111,11 @@ class LetterTable:
         """Note that these were sent again; within `taken`."""
         with postgres_errors():
             self._connection.execute(statements.MARK_REDRIVEN, {"ids": list(numbers)})
+
+
+def _why_not(state: str | None, selection: Selection) -> str:
+    if state is None:
+        return "there is no such dead letter"
+    if state not in selection.states:
+        return f"it is {state}, not {' or '.join(selection.states)}"
+    return "it is of another reason, source or time"

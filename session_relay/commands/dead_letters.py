@@ -117,11 +117,13 @@ def redrive(  # noqa: PLR0913 - options of a command line
 
     They go to the topic that they came from, at most five times each, and what fails again is a new dead
     letter. It is harmless where the event was stored in the meantime. What the relay parked never was an
-    event and can't be sent again like this: it is named, and the exit code is 1.
+    event and can't be sent again like this: it is named, as is an id that is not among those meant, and the
+    exit code is 1.
     """
     selection = _chosen(_selection(state, numbers, reason, source, since), everything=everything)
-    sent, refused = 0, list[Refused]()
+    sent = 0
     with _table() as (settings, table):
+        refused = [Refused(*one) for one in table.unchosen(selection).items()]
         total = table.count(selection)
         with Progress(console=Console(stderr=True), disable=json_wanted, transient=True) as progress:
             task = progress.add_task("sent again" if execute else "looked at", total=total)
@@ -154,15 +156,22 @@ def discard(  # noqa: PLR0913 - options of a command line
 ) -> None:
     """Close dead letters that nobody will send again.
 
-    They stay in the table for SINK__DEAD_LETTERS_KEEP_DAYS, and in Kafka for its retention.
+    They stay in the table for SINK__DEAD_LETTERS_KEEP_DAYS, and in Kafka for its retention. An id that is not
+    among them is named, and the exit code is 1.
     """
     selection = _chosen(_selection(state, numbers, reason, source, since), everything=everything)
     with _table() as (_, table):
+        refused = table.unchosen(selection)
         count = table.discard(selection) if execute else table.count(selection)
     if json_wanted:
-        typer.echo(json.dumps({"discarded": count, "executed": execute}))
+        told = [{"id": number, "why": why} for number, why in refused.items()]
+        typer.echo(json.dumps({"discarded": count, "refused": told, "executed": execute}))
     else:
+        for number, why in refused.items():
+            typer.echo(f"{number:>8}  not closed: {why}")
         typer.echo(_ending(count, "discarded", "discard", execute=execute))
+    if refused:
+        raise typer.Exit(ExitCode.FAILED)
 
 
 @app.command(epilog="Example: [bold]session-relay dead-letters park session.events 3 81234 --execute[/]")

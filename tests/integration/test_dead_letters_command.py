@@ -1,5 +1,6 @@
 """Dead letters listed, shown, sent again, closed and stepped over, as an operator does it."""
 
+import re
 import struct
 
 import psycopg
@@ -56,6 +57,22 @@ def test_pages_and_filters(rig: SinkRig) -> None:
     assert len(listed(rig, "--state", "discarded", "--since", "2001-01-01T00:00:00Z")) == 1
     plain = run(rig, "list", "--limit", 4).stdout
     assert "4 of 7 open; the next page: --after" in plain
+
+
+@pytest.mark.parametrize("command", ["discard", "redrive"])
+def test_an_id_that_is_not_among_those_meant_is_named(rig: SinkRig, command: str) -> None:
+    insert(rig, 1, state="'redriven'")
+    insert(rig, 2, reason="'rejected'")
+    first, *_ = (letter["id"] for letter in listed(rig, "--state", "redriven", "--state", "open"))
+    done = run(rig, command, first, first + 1, first + 9, "--reason", "invalid")
+    assert done.exit_code == ExitCode.FAILED
+    for number, why in {
+        first: "it is redriven, not open",
+        first + 1: "it is of another reason, source or time",
+        first + 9: "there is no such dead letter",
+    }.items():
+        assert re.search(rf"{number}  not (closed|sent): {why}\n", done.stdout)
+    assert rig.query(STATES) == [("open", 2), ("redriven", 1)]
 
 
 def test_what_is_parked_meanwhile_is_not_taken_too(rig: SinkRig) -> None:
@@ -165,7 +182,8 @@ def test_discarded_letters_are_closed(rig: SinkRig) -> None:
     number = listed(rig)[0]["id"]
     assert "Not done: 1 to discard" in run(rig, "discard", number).stdout
     assert rig.query(STATES) == [("open", 3)]
-    assert told(rig, "discard", number, "--execute") == {"discarded": 1, "executed": True}
+    closed = {"discarded": 1, "refused": [], "executed": True}
+    assert told(rig, "discard", number, "--execute") == closed
     assert rig.query(STATES) == [("discarded", 1), ("open", 2)]
 
 
