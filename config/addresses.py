@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, SecretStr
 
+from config.errors import SettingsError
+
 PARTS: Final = {"host": "host", "port": "port", "name": "dbname", "user": "user", "password": "password"}
 """Our setting's name of each part of a connection string, and libpq's."""
 SECRET_PARTS: Final = frozenset(
@@ -104,6 +106,18 @@ WebUrl = Annotated[str, AfterValidator(_checked_web)]
 """An HTTP address that paths are appended to: without a slash at its end, and without secrets."""
 ConnectionString = Annotated[SecretStr, AfterValidator(_checked_database)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_checked_redis)]
+
+
+def web_address(option: str, text: str) -> str:
+    """The address that an option of a command gives.
+
+    Raises:
+        SettingsError: It is none.
+    """
+    try:
+        return _checked_web(text)
+    except ValueError as error:
+        raise SettingsError(f"{option} {error}") from None
 
 
 def with_parts(given: dict[str, Any]) -> dict[str, Any]:

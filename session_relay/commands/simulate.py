@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from config.addresses import web_address
 from config.errors import ExitCode, RelayError
 from config.settings import load
 from session_relay.simulate import standalone
@@ -58,12 +59,12 @@ def command(  # noqa: PLR0913 - each is one option of the command
     The sources asleep and generic take part where their keys are given. A delivery without a good answer is
     sent again for --patience-s seconds. With --check the table `sessions` is then compared, field by
     field, with what the sender knows to be acknowledged. Exits with 0 only if all of it was acknowledged
-    and, with --check, stored as expected.
+    and, with --check, stored as expected; with 4 if nothing was answered for --patience-s seconds.
     """
     credentials = _credentials(asleep_api_key, asleep_signing_key, generic_signing_key)
     database_url = _database_url() if check else None
     order = standalone.Order(
-        url=url,
+        url=web_address("--url", url),
         credentials=credentials,
         seed=seed,
         count=count,

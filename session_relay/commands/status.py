@@ -8,12 +8,11 @@ from itertools import count
 from typing import Annotated
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.live import Live
 
-from config.addresses import WebUrl
-from config.errors import ExitCode, SettingsError
+from config.addresses import web_address
+from config.errors import ExitCode
 from config.settings import load
 from session_relay.status.figures import Flow
 from session_relay.status.shown import shown
@@ -81,7 +80,4 @@ def _address(text: str) -> str:
     """
     for path in ("/metrics", "/readyz", "/livez"):
         text = text.rstrip("/").removesuffix(path)
-    try:
-        return TypeAdapter(WebUrl).validate_python(text)
-    except ValidationError as error:
-        raise SettingsError(f"--url {error.errors()[0]['msg'].removeprefix('Value error, ')}") from None
+    return web_address("--url", text)

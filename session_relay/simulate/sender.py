@@ -76,8 +76,8 @@ class Tally:
 class _Unsettled(Exception):
     """No answer that settles the delivery; it may be stored all the same."""
 
-    def __init__(self, retry_after_s: float | None = None) -> None:
-        super().__init__()
+    def __init__(self, reason: str, retry_after_s: float | None = None) -> None:
+        super().__init__(reason)
         self.retry_after_s = retry_after_s
 
 
@@ -116,6 +116,9 @@ class Sender:
         self._manner = manner
         self._pace = Pace(manner.rate)
         self._tls = ssl.create_default_context()
+        self._answered = False
+        self.silence: str | None = None
+        """Why nothing was ever answered, once a delivery's patience was over; then no more is sent."""
 
     async def run(self, lanes: Iterable[Lane]) -> None:
         """Send every lane; lanes side by side, a lane's steps one after the other.
@@ -133,6 +136,8 @@ class Sender:
         async with httpx.AsyncClient(timeout=settings, verify=self._tls, trust_env=False) as client:
             for lane in lanes:  # shared: each worker takes the next one
                 for step in lane:
+                    if self.silence is not None:
+                        return
                     async with asyncio.TaskGroup() as together:
                         for delivery in step:
                             together.create_task(self._deliver(client, delivery))
@@ -149,8 +154,10 @@ class Sender:
                 with attempt:
                     self.tally.retries += attempt.num > 1
                     await self._attempt(client, delivery, body)
-        except _Unsettled:
+        except _Unsettled as last:
             self.tally.unsettled += 1
+            if not self._answered:
+                self.silence = str(last)
 
     async def _attempt(self, client: httpx.AsyncClient, delivery: Delivery, body: bytes) -> None:
         facts = delivery.facts
@@ -161,12 +168,13 @@ class Sender:
         try:
             answer = await client.post(f"{self._url}/webhooks/{facts.source}", content=body, headers=headers)
         except httpx.TransportError as error:
-            raise _Unsettled from error
+            raise _Unsettled(str(error) or type(error).__name__) from error
+        self._answered = True
         if answer.status_code in _ACKNOWLEDGED:
             self._ledger.acknowledge(facts, place, _event_ids(answer))
             self.tally.acknowledged += 1
         elif answer.status_code in _AGAIN:
-            raise _Unsettled(_seconds(answer.headers.get("retry-after")))
+            raise _Unsettled(f"status {answer.status_code}", _seconds(answer.headers.get("retry-after")))
         else:
             self._ledger.refuse(facts, answer.status_code)
             self.tally.refused += 1

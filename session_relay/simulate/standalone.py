@@ -54,6 +54,7 @@ def send(order: Order, console: Console) -> tuple[Ledger, Tally]:
 
     Raises:
         NightsError: The file of nights can't be used.
+        Unavailable: Nothing was answered at all.
     """
     source = nights.from_file(order.nights) if order.nights else nights.drawn(Random(order.seed))  # noqa: S311 - repeatable nights, not a secret
     plan = Plan(seed=order.seed, run=order.run, now=datetime.now(UTC), sources=tuple(order.credentials))
@@ -78,6 +79,8 @@ def send(order: Order, console: Console) -> tuple[Ledger, Tally]:
             progress.update(task, completed=sender.tally.acknowledged)
 
         asyncio.run(both())
+    if sender.silence is not None:
+        raise Unavailable(f"{order.url} answers nothing: {sender.silence}")
     return ledger, sender.tally
 
 
