@@ -83,38 +83,6 @@ def first(*answers: Answer) -> Callable[[Asked], Answer | None]:
     return lambda _: left.pop(0) if left else None
 
 
-def test_every_session_of_several_pages_is_listed_once_in_order() -> None:
-    fake = FakeAsleep(nights=250)
-    with fake.serving():
-        assert Asking(fake).list() == fake.session_ids(0)
-    assert [one.query["offset"] for one in fake.asked] == ["0", "99", "198"]
-    assert {(one.user, one.key) for one in fake.asked} == {(fake.user(0), KEY)}
-
-
-def test_a_full_last_page_is_followed_by_one_with_its_last_session() -> None:
-    fake = FakeAsleep(nights=100)
-    with fake.serving():
-        assert len(Asking(fake).list()) == 100
-    assert len(fake.asked) == 2
-
-
-@pytest.mark.parametrize("deleted", [1, 2, 50, 150])
-def test_sessions_that_are_deleted_between_two_pages_hide_no_other(deleted: int) -> None:
-    nights = [{"session_id": f"s-{n}"} for n in range(350)]
-
-    def page(asked: Asked) -> Answer:
-        if len(fake.asked) == 2:
-            del nights[:deleted]
-        offset = int(asked.query["offset"])
-        return Answer(body={"result": {"sleep_session_list": nights[offset : offset + 100]}})
-
-    fake = FakeAsleep(special=page)
-    with fake.serving():
-        listed = Asking(fake).list()
-    assert len(listed) == len(set(listed))
-    assert set(listed) >= {night["session_id"] for night in nights}
-
-
 def test_a_user_in_any_script_is_asked_for() -> None:
     fake = FakeAsleep(special=always(Answer(body={"result": {"sleep_session_list": []}})))
     with fake.serving():
@@ -229,24 +197,6 @@ def test_no_redirect_is_followed_with_the_key(status: int) -> None:
         with fake.serving(), pytest.raises(WrongAddress, match="ASLEEP_BASE_URL"):
             Asking(fake).list()
         assert other.asked == []
-
-
-def test_pages_that_repeat_themselves_end() -> None:
-    page = [{"session_id": f"s-{n}", "state": "COMPLETE"} for n in range(100)]
-    fake = FakeAsleep(special=always(Answer(body={"result": {"sleep_session_list": page}})))
-    with fake.serving(), pytest.raises(RequestFailed, match="repeats itself"):
-        Asking(fake).list()
-    assert len(fake.asked) == 2
-
-
-def test_pages_without_an_end_end() -> None:
-    def page(asked: Asked) -> Answer:
-        listed = [{"session_id": f"{asked.query['offset']}-{n}"} for n in range(100)]
-        return Answer(body={"result": {"sleep_session_list": listed}})
-
-    fake = FakeAsleep(special=page)
-    with fake.serving(), pytest.raises(RequestFailed, match="does not end"):
-        Asking(fake).list()
 
 
 def test_a_hostile_session_id_stays_within_its_path() -> None:
