@@ -201,7 +201,7 @@ class Consumer:
     def _on_error(self, partition: int | None, error: KafkaError) -> None:
         if not is_passing(error):
             raise KafkaException(error)
-        log.warning("consumer_error", problem=error.name(), partition=partition)
+        log.warning("consumer_error", problem=error.name(), topic=self._topic, partition=partition)
         if error.code() in _REPLACE_ON and partition in self.assigned:
             if partition in self.next:
                 self._pause([partition])

@@ -9,7 +9,7 @@ from uuid import UUID
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from config.errors import RelayError, Unavailable
+from config.errors import RelayError, SettingsError, Unavailable
 from config.kafka import client_options
 from config.kafka_options import SILENT
 from config.sections import KafkaSettings
@@ -27,11 +27,12 @@ def record_at(kafka: KafkaSettings, topic: str, partition: int, offset: int) -> 
     """Read one record and build its row of `dead_letters`, whatever it is; nothing is decoded.
 
     Raises:
+        SettingsError: There is no such partition.
         RelayError: There is no such record (any more).
         Unavailable: Kafka did not answer in time.
     """
     with kafka_errors():
-        topic_id = _topic_id(kafka, topic)
+        topic_id = _topic_id(kafka, topic, partition)
         message = _message(kafka, topic, partition, offset)
     letter = letter_of(told(message), Origin(topic, topic_id, partition, offset))
     columns = letter._asdict() | {
@@ -47,10 +48,13 @@ def record_at(kafka: KafkaSettings, topic: str, partition: int, offset: int) -> 
     return {name: value for name, value in columns.items() if not name.startswith("kafka_")}
 
 
-def _topic_id(kafka: KafkaSettings, topic: str) -> UUID:
+def _topic_id(kafka: KafkaSettings, topic: str, partition: int) -> UUID:
     admin = AdminClient(client_options(kafka, logger=SILENT))
     described = admin.describe_topics(TopicCollection([topic]), request_timeout=_TIMEOUT_S)[topic]
-    return as_uuid(described.result(_TIMEOUT_S).topic_id)
+    found = described.result(_TIMEOUT_S)
+    if partition >= (count := len(found.partitions)):
+        raise SettingsError(f"{topic} has partitions 0 to {count - 1}, not {partition}")
+    return as_uuid(found.topic_id)
 
 
 def _message(kafka: KafkaSettings, topic: str, partition: int, offset: int) -> Message:

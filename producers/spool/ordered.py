@@ -69,7 +69,7 @@ class OrderedPublisher:
                     return refused | {rest[index]: reason for index, reason in singly.items()}
         except KafkaException as failed:
             self.close()
-            raise Unavailable(f"Kafka: {failed.args[0].str()}") from None
+            raise Unavailable(_told(failed.args[0], records)) from None
         except BaseException:
             self.close()
             raise
@@ -146,3 +146,10 @@ class OrderedPublisher:
         self._errors.append(error)
         if key is None and error.code() in TOPIC_SHUT:
             self._shut[topic] = error.name(), time.monotonic() + _SHUT_S
+
+
+def _told(error: KafkaError, records: Sequence[Record]) -> str:
+    if error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+        return f"Kafka: {error.str()}"
+    topics = ", ".join(sorted({record.topic for record in records}))
+    return f"Kafka: {error.str()}: session-relay topics apply --execute makes {topics}"

@@ -19,6 +19,8 @@ _WHOLE_FILE: Final = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 """`struct flock` of 64-bit Linux."""
 
 
+_SQLITE: Final = b"SQLite format 3\0"
+"""What such a file begins with (sqlite.org/fileformat2.html, 1.3.1), but for one that is still empty."""
 FILES: Final = "relay-*.db"
 """What a directory's spool files are called."""
 
@@ -56,12 +58,15 @@ class Place:
         """Lock one file that is there.
 
         Raises:
-            SettingsError: There is no such file, or it can't be opened.
+            SettingsError: There is no such file, it can't be opened, or it is another one.
             SpoolInUse: Its owner lives.
         """
         try:
             if not path.is_file():
                 raise SettingsError(f"there is no spool file {path}")
+            with path.open("rb") as file:  # before a lock file is left beside somebody's thesis
+                if not _SQLITE.startswith(file.read(len(_SQLITE))):
+                    raise SettingsError(f"{path} is no spool file")
             lock = _take(path)
         except OSError as error:
             raise SettingsError(f"{path} can't be used: {error.strerror}") from error

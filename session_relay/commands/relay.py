@@ -11,8 +11,9 @@ def command() -> None:
     """Take signed webhooks, and answer 200 once Kafka has them safely.
 
     POST /webhooks/SOURCE on API_HOST and API_PORT; metrics and health on
-    METRICS__RELAY_PORT. Starts without Kafka, and answers 503 until it is there.
-    SIGTERM and SIGINT end it once what is under way is answered.
+    METRICS__RELAY_PORT. Starts without Kafka: until it is there events are spooled
+    and answered 202, or with RELAY__SPOOL=false 503. SIGTERM and SIGINT end it once
+    what is under way is answered.
 
     Example: ASLEEP_API_KEY=… session-relay relay
     """

@@ -92,7 +92,7 @@ def shown(row: Mapping[str, Any]) -> dict[str, Any]:
         asked["user"] = "one"
     state = row["state"]
     if state == "unfinished":
-        state = "running" if row["running"] else "interrupted"
+        state = "running" if row["running"] else "built" if row["phase"] == "built" else "interrupted"
     names = ("partition", "begin", "end", "next")
     columns = zip(row["partitions"], row["begins"], row["ends"], row["next_offsets"], strict=True)
     partitions = [dict(zip(names, one, strict=True)) for one in columns]

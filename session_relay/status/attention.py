@@ -20,7 +20,16 @@ class Notice(NamedTuple):
 def notices(flow: Flow) -> list[Notice]:
     """What is wrong, the stage nearest to the vendor first."""
     found = [] if flow.relay is None else [*_of_relay(flow.relay)]
+    found += _of_processes(flow)
     return found if flow.sink is None else [*found, *_of_sink(flow.sink)]
+
+
+def _of_processes(flow: Flow) -> Iterator[Notice]:
+    """Of sinks that are away or can't work; what a relay can't do shows in its figures."""
+    if flow.sink is None and not all(one.answers for one in flow.roles):
+        yield Notice("no sink answers", "docs/operations/lag-growing.md")
+    elif any(one.role == "sink" and one.problem is not None for one in flow.roles):
+        yield Notice("a sink is not ready", "docs/operations/lag-growing.md")
 
 
 def _of_relay(relay: RelayFigures) -> Iterator[Notice]:

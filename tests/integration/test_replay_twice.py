@@ -48,7 +48,7 @@ def test_the_second_one_says_so_and_does_nothing(
     assert status.keys() == {ExitCode.DONE, ExitCode.FAILED}, status
     assert "another process is at the same replay" in status[ExitCode.FAILED]
     assert [one["state"] for one in told(rig, "replays", "list")["replays"]] == [
-        "done" if command == TO_A_TOPIC else "interrupted"
+        "done" if command == TO_A_TOPIC else "built"
     ]
     if command == TO_A_TOPIC:
         assert len(records(rig, words[-1])) == 40

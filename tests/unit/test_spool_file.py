@@ -154,3 +154,7 @@ def test_a_place_that_can_not_be_used_is_a_setting_to_mend(tmp_path: Path) -> No
         Place.first_free(blocked / "spool")
     with pytest.raises(SettingsError, match="no spool file"):
         Place.of(tmp_path / "absent.db")
+    blocked.write_text("my thesis, which begins with more than sixteen letters")
+    with pytest.raises(SettingsError, match="is no spool file"):
+        Place.of(blocked)
+    assert list(tmp_path.iterdir()) == [blocked]  # without a lock file

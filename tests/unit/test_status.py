@@ -131,6 +131,13 @@ def test_what_needs_a_person_is_named_with_a_page_that_exists() -> None:
         "the log lacked records",
         "dead letters are open",
     ]
+    silent = Told(url=SINK, at_s=1, problem="does not answer")
+    unready = replace(sink(SINK, 1, 0), problem="kafka: away")
+    assert [one.sentence for one in notices(flow([], [relay(1, 0, 0, 0), silent]))] == ["no sink answers"]
+    assert [one.sentence for one in notices(flow([], [relay(1, 0, 0, 0), unready]))] == [
+        "a sink is not ready"
+    ]
+    assert notices(flow([], [relay(1, 0, 0, 0)])) == []  # nobody asked for one
     late = notices(flow([], [relay(1, 0, 0, 0, relay_spool_events=9)])) + notices(
         flow([], [sink(SINK, 1, 0, sink_oldest_unwritten_seconds=61)])
     )
