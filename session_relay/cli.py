@@ -8,7 +8,7 @@ import gc
 import sys
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 
@@ -79,8 +79,21 @@ def command_line(first: str = "") -> typer.Typer:
     return app
 
 
-def root() -> None:
-    """Only so that a single command would still be named as a sub-command."""
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - as typer calls it
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - nothing that a role's start should wait for
+
+        typer.echo(f"session-relay {version('session-relay')}")
+        raise typer.Exit
+
+
+def root(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Also so that a single command is still named as a sub-command."""
 
 
 def __getattr__(name: str) -> typer.Typer:

@@ -1,6 +1,7 @@
 """Every command's `--help` is worth reading: what it does, an example, each option explained."""
 
 from collections.abc import Iterator
+from importlib.metadata import version
 
 import pytest
 from typer.core import TyperCommand, TyperGroup, TyperOption
@@ -43,3 +44,8 @@ def test_the_first_help_lists_all_and_tells_the_exit_codes() -> None:
     output = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "100", "TERM": "dumb"}).output
     assert [path for path in COMMANDS if path[0] not in output] == []
     assert "Exit codes" in output
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.output) == (0, f"session-relay {version('session-relay')}\n")
