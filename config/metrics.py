@@ -84,7 +84,7 @@ SPOOL_OLDEST = _gauge(
 BACKFILL_REQUESTS = _counter(
     "backfill_requests_total",
     "Requests to the vendor by how they ended: good, throttled (429), failed (5xx, no answer, a broken one),"
-    " absent (404), refused (any other). Many throttled: lower BACKFILL__RATE_PER_S.",
+    " absent (no such user or session), refused (any other). Many throttled: lower BACKFILL__RATE_PER_S.",
     "outcome",
 )
 BACKFILL_REQUEST_SECONDS = Histogram(

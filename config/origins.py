@@ -7,7 +7,7 @@ value counts as not set, as compose files pass it for what is left out.
 import json
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -75,21 +75,22 @@ def read(sections: frozenset[str]) -> Origins:
     return origins
 
 
-def misspelt(names: Mapping[str, str], known: Iterable[str]) -> list[str]:
+def misspelt(names: Mapping[str, str], known: Iterable[str], is_set: Callable[[str], bool]) -> list[str]:
     """What is wrong with names that would be a setting of ours with two underscores in place of one.
 
     Args:
         names: What was found, with its values.
         known: The nested names of all settings.
+        is_set: Whether a setting is: then a name that looks like it is somebody else's.
     """
     flat = {nested: name for name, nested in FLAT.items()}
-    right = {name.replace("__", "_"): (name, flat.get(name, name)) for name in known}
+    right = {name.replace("__", "_"): name for name in known}
     return [
-        f"{name}: is not read; the setting is {right[name][1]}"
+        f"{name}: is not read; the setting is {flat.get(right[name], right[name])}"
         for name, value in names.items()
         if name in right
         and name not in FLAT
-        and not names.keys() & right[name]
+        and not is_set(right[name])
         and not value.startswith("tcp://")  # of a service of that name, by Kubernetes
     ]
 

@@ -118,7 +118,9 @@ def load(role: Role | None = None, *, vendors: Collection[str] | None = None) ->
         SettingsError: With a line for each problem, never with a value.
     """
     found = origins.read(frozenset(Settings.model_fields))
-    problems = found.problems + origins.misspelt(found.names, _nested_names())
+    problems = found.problems + origins.misspelt(
+        found.names, _nested_names(), lambda name: _is_set(found.trees, name)
+    )
     settings: Settings | None = None
     try:
         with vendors_known(vendors):
@@ -176,6 +178,12 @@ def _without(trees: Sequence[origins.Tree], places: Collection[Place]) -> list[o
                 branches[name] = {key: told for key, told in branch.items() if (name, key) not in places}
         left.append(branches)
     return left
+
+
+def _is_set(trees: Sequence[origins.Tree], name: str) -> bool:
+    branch, _, leaf = name.lower().partition("__")
+    instead = PARTS if name == "DB__URL" else ()
+    return _tells(trees, branch, leaf, *instead) is not None
 
 
 def _tells(trees: Sequence[origins.Tree], branch: str, *names: str) -> object:

@@ -63,9 +63,9 @@ class Sidecar:
             self._server = _Server(self._address, _handler(self._health))
         except OSError as error:
             host, port = self._address
-            raise SettingsError(
-                f"METRICS__{self._role.upper()}_PORT: can't listen on {host} port {port}: {error.strerror}"
-            ) from error
+            setting = f"METRICS__{self._role.upper()}_PORT"
+            problem = f"METRICS__HOST, {setting}: can't listen on {host} port {port}: {error.strerror}"
+            raise SettingsError(problem) from error
         self._run(self._sample_for_ever, "sidecar-sampler")
         self._run(self._server.serve_forever, "sidecar-server")
         port = int(self._server.server_address[1])

@@ -168,5 +168,7 @@ def _bound(host: str, port: int) -> socket.socket:
             bound.close()
             raise
     except OSError as error:
-        raise SettingsError(f"API_PORT: can't listen on {host} port {port}: {error.strerror}") from error
+        raise SettingsError(
+            f"API_HOST, API_PORT: can't listen on {host} port {port}: {error.strerror}"
+        ) from error
     return bound

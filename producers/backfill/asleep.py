@@ -40,7 +40,7 @@ async def sessions(client: Client, user_id: str, days: Days) -> AsyncIterator[Li
         RequestFailed: The list can't be had, or does not end.
     """
     known: set[str] = set()
-    offset = furthest = 0
+    last, offset, furthest = "", 0, 0
     for _ in range(_MAX_PAGES):
         query: dict[str, str | int] = {
             "date_gte": days.first.isoformat(),
@@ -50,7 +50,7 @@ async def sessions(client: Client, user_id: str, days: Days) -> AsyncIterator[Li
             "limit": _LIMIT,
         }
         page = await client.get("/data/v1/sessions", user_id, query, read_page)
-        joins = offset == 0 or any(session.session_id in known for session in page)
+        joins = offset == 0 or any(session.session_id == last for session in page)
         new = False
         for session in page:
             if session.session_id not in known:
@@ -64,6 +64,7 @@ async def sessions(client: Client, user_id: str, days: Days) -> AsyncIterator[Li
             return
         if not new and offset >= furthest:  # before that, a list that is read anew has nothing new
             raise RequestFailed("the list repeats itself")
+        last = page[-1].session_id
         offset += len(page) - 1
         furthest = max(furthest, offset)
     raise RequestFailed("the list does not end")

@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from threading import Event, Thread
 from typing import Final
@@ -52,7 +53,9 @@ class Drain:
         self.oldest_us: int | None = None
         self._writer, self._publisher = writer, publisher
         self._reaches_kafka, self._quick_s, self._on_progress = reaches_kafka, quick_s, on_progress
-        self._silent_s, self._told_silence = silent_s, False
+        self._silent_s = silent_s
+        self._told: type[Exception] | None = None
+        """What kind of failure was told last: an outage repeats it."""
         self._stop = stop
         self._wake = Event()
         self._watched = False
@@ -108,15 +111,12 @@ class Drain:
         started_s = time.monotonic()
         try:
             aside = publish(self._publisher, rows, self._silent_s)
-        except Exception as error:  # noqa: BLE001 - what it is about must not wait for a restart
+        except Exception as error:  # noqa: BLE001 - also of a bug of ours: what it holds is promised
             if not self._stop.is_set():
-                if not self._told_silence:  # an outage repeats it
-                    told = str(error) if isinstance(error, Unavailable) else type(error).__name__
-                    log.warning("spool_drain_interrupted", error=told)
-                self._told_silence = True
+                self._tell(error)
                 self._stop.wait(_AGAIN_S)
             return
-        self._told_silence = False
+        self._told = None
         if aside:
             log.error("events_set_aside", events=len(aside), reasons=sorted({one.reason for one in aside}))
         self.through = rows[-1].id
@@ -124,6 +124,16 @@ class Drain:
         quick = time.monotonic() - started_s <= self._quick_s
         nearly_done = len(rows) < BATCH_ROWS
         self._on_progress(quick and nearly_done and self._reaches_kafka(self._quick_s))
+
+    def _tell(self, error: Exception) -> None:
+        if self._told is type(error):
+            return
+        self._told = type(error)
+        if isinstance(error, Unavailable):
+            log.warning("spool_drain_interrupted", error=str(error))
+        else:  # frames only: its own text may quote an event
+            frames = traceback.format_tb(error.__traceback__)
+            log.error("spool_drain_failed", error=type(error).__name__, frames=frames)
 
 
 def publish(publisher: OrderedPublisher, rows: Sequence[Row], timeout_s: float) -> list[SetAside]:

@@ -43,14 +43,15 @@ _INSERTS: Final = {
     for count in _ROWS_AT_ONCE
 }
 _READ: Final = """
-SELECT id, CAST(spooled_at AS INTEGER), CAST(size_bytes AS INTEGER), CAST(topic AS BLOB),
-  CAST(headers AS BLOB), CAST(key AS BLOB), CAST(value AS BLOB)
+SELECT id, coalesce(CAST(spooled_at AS INTEGER), 0), coalesce(CAST(size_bytes AS INTEGER), 0),
+  CAST(topic AS BLOB), CAST(headers AS BLOB), CAST(key AS BLOB), CAST(value AS BLOB)
 FROM events WHERE id > ? ORDER BY id LIMIT ?"""
 """As bytes: a text that is not UTF-8 could not be read, nor could what stands behind it."""
 _SET_ASIDE: Final = """
 INSERT INTO set_aside (reason, spooled_at, size_bytes, topic, headers, key, value)
-SELECT ?, CAST(spooled_at AS INTEGER), CAST(size_bytes AS INTEGER), coalesce(CAST(topic AS TEXT), ''),
-  coalesce(CAST(headers AS BLOB), x''), CAST(key AS BLOB), coalesce(CAST(value AS BLOB), x'')
+SELECT ?, coalesce(CAST(spooled_at AS INTEGER), 0), coalesce(CAST(size_bytes AS INTEGER), 0),
+  coalesce(CAST(topic AS TEXT), ''), coalesce(CAST(headers AS BLOB), x''), CAST(key AS BLOB),
+  coalesce(CAST(value AS BLOB), x'')
 FROM events WHERE id = ?"""
 """As the columns want it, also what a flipped bit has made something else."""
 _TAKE_BACK: Final = """
@@ -126,7 +127,7 @@ class SpoolFile:
     def held(self) -> Held:
         """Count what is in the file."""
         events, size, last, oldest = self._db.execute(
-            "SELECT count(*), total(size_bytes), max(id), min(spooled_at) FROM events"
+            "SELECT count(*), total(size_bytes), max(id), min(CAST(spooled_at AS INTEGER)) FROM events"
         ).fetchone()
         aside, aside_size = self._db.execute("SELECT count(*), total(size_bytes) FROM set_aside").fetchone()
         return Held(events, int(size + aside_size), aside, last or 0, oldest)
@@ -211,8 +212,8 @@ class SpoolFile:
                 begin += count
 
     def _size_of(self, id_: int) -> int:
-        found = self._db.execute("SELECT size_bytes FROM events WHERE id = ?", (id_,)).fetchone()
-        return int(found[0]) if found else 0
+        found = self._db.execute("SELECT total(size_bytes) FROM events WHERE id = ?", (id_,)).fetchone()
+        return int(found[0])
 
     def _prepare(self) -> None:
         db = self._db

@@ -35,6 +35,8 @@ class OrderedPublisher:
 
     def __init__(self, kafka: KafkaSettings, stop: Event) -> None:
         self._options, self._stop = options.ordered(kafka), stop
+        self._ours = frozenset({kafka.events_topic, kafka.dead_letters_topic})
+        self._failed_topic = ""
         self._producer: Producer | None = None
         self._errors: list[KafkaError] = []
         self._shut: dict[str, tuple[str, float]] = {}
@@ -69,7 +71,7 @@ class OrderedPublisher:
                     return refused | {rest[index]: reason for index, reason in singly.items()}
         except KafkaException as failed:
             self.close()
-            raise Unavailable(_told(failed.args[0], records)) from None
+            raise Unavailable(self._told(failed.args[0])) from None
         except BaseException:
             self.close()
             raise
@@ -144,12 +146,11 @@ class OrderedPublisher:
 
     def _note_error(self, error: KafkaError, topic: str, key: str | bytes | None) -> None:
         self._errors.append(error)
+        self._failed_topic = topic
         if key is None and error.code() in TOPIC_SHUT:
             self._shut[topic] = error.name(), time.monotonic() + _SHUT_S
 
-
-def _told(error: KafkaError, records: Sequence[Record]) -> str:
-    if error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-        return f"Kafka: {error.str()}"
-    topics = ", ".join(sorted({record.topic for record in records}))
-    return f"Kafka: {error.str()}: session-relay topics apply --execute makes {topics}"
+    def _told(self, error: KafkaError) -> str:
+        if error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART or self._failed_topic not in self._ours:
+            return f"Kafka: {error.str()}"
+        return f"Kafka: {error.str()}: session-relay topics apply --execute makes {self._failed_topic}"

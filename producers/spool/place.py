@@ -64,7 +64,8 @@ class Place:
         try:
             if not path.is_file():
                 raise SettingsError(f"there is no spool file {path}")
-            with path.open("rb") as file:  # before a lock file is left beside somebody's thesis
+            # before a lock file is left beside somebody's thesis, and before SQLite has locks of its own here
+            with path.open("rb") as file:
                 if not _SQLITE.startswith(file.read(len(_SQLITE))):
                     raise SettingsError(f"{path} is no spool file")
             lock = _take(path)

@@ -36,7 +36,7 @@ def drain(
 
     In order, each event deleted once Kafka has acknowledged it. A relay that starts in the same directory
     does the same by itself. Refused (exit code 1) while the file's relay runs; 4 if Kafka is away; 1 if Kafka
-    refused events for good: they stay in the file.
+    refused events for good, or they are damaged: they stay in the file.
     """
     tree = load()
     logs.configure(tree.app, "spool")
@@ -45,8 +45,7 @@ def drain(
         if execute:
             taken.take_back()
         held = taken.held()
-        oldest = datetime.fromtimestamp((held.oldest_us or 0) / _MICROSECONDS, UTC)
-        since = f", the oldest since {oldest:%Y-%m-%d %H:%M:%S} UTC" if held.events else ""
+        since = _since(held.oldest_us or 0) if held.events else ""
         console.print(f"{escape(str(path))}: {held.events:,} events, {held.size_bytes:,} bytes{since}")
         if held.events and not execute:
             console.print(f"Not done: {held.events:,} to drain with --execute.")
@@ -61,3 +60,11 @@ def drain(
     for reason, count in reasons.items():
         console.print(f"set aside: {count:,} ({reason})")
     raise typer.Exit(int(ExitCode.FAILED if reasons else ExitCode.DONE))
+
+
+def _since(oldest_us: int) -> str:
+    try:
+        oldest = datetime.fromtimestamp(oldest_us / _MICROSECONDS, UTC)
+    except (ValueError, OverflowError, OSError):  # a damaged row
+        return ""
+    return f", the oldest since {oldest:%Y-%m-%d %H:%M:%S} UTC"

@@ -169,7 +169,7 @@ class Sender:
             answer = await client.post(f"{self._url}/webhooks/{facts.source}", content=body, headers=headers)
         except httpx.TransportError as error:
             raise _Unsettled(str(error) or type(error).__name__) from error
-        self._answered = True
+        self._answered, self.silence = True, None
         if answer.status_code in _ACKNOWLEDGED:
             self._ledger.acknowledge(facts, place, _event_ids(answer))
             self.tally.acknowledged += 1

@@ -26,7 +26,8 @@ def notices(flow: Flow) -> list[Notice]:
 
 def _of_processes(flow: Flow) -> Iterator[Notice]:
     """Of sinks that are away or can't work; what a relay can't do shows in its figures."""
-    if flow.sink is None and not all(one.answers for one in flow.roles):
+    silent = [not one.answers for one in flow.roles]
+    if flow.sink is None and any(silent) and not all(silent):  # alone, it may be of any role
         yield Notice("no sink answers", "docs/operations/lag-growing.md")
     elif any(one.role == "sink" and one.problem is not None for one in flow.roles):
         yield Notice("a sink is not ready", "docs/operations/lag-growing.md")

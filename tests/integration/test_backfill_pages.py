@@ -24,13 +24,13 @@ def test_a_full_last_page_is_followed_by_one_with_its_last_session() -> None:
     assert len(fake.asked) == 2
 
 
-@pytest.mark.parametrize("deleted", [1, 2, 50, 150])
-def test_sessions_that_are_deleted_between_two_pages_hide_no_other(deleted: int) -> None:
-    nights = [{"session_id": f"s-{n}"} for n in range(350)]
+@pytest.mark.parametrize("deleted", [{2: 1}, {2: 2}, {3: 50}, {2: 150}, {3: 98, 5: 3}, {2: 30, 3: 30, 4: 30}])
+def test_sessions_that_are_deleted_between_two_pages_hide_no_other(deleted: dict[int, int]) -> None:
+    """Method: so many of the oldest, before so many requests."""
+    nights = [{"session_id": f"s-{n}"} for n in range(600)]
 
     def page(asked: Asked) -> Answer:
-        if len(fake.asked) == 2:
-            del nights[:deleted]
+        del nights[: deleted.get(len(fake.asked), 0)]
         offset = int(asked.query["offset"])
         return Answer(body={"result": {"sleep_session_list": nights[offset : offset + 100]}})
 

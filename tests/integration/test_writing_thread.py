@@ -105,7 +105,10 @@ def test_a_probe_that_loses_a_race_is_made_again(database_url: str) -> None:
             " SELECT 'group', 'topic', n, gen_random_uuid(), 0, 0 FROM generate_series(0, 1) n"
         )
         other.commit()
-        other.execute("SET deadlock_timeout = '20s'")  # the probe finds it, and is given up
+        try:
+            other.execute("SET deadlock_timeout = '20s'")  # the probe finds it, and is given up
+        except psycopg.errors.InsufficientPrivilege:
+            pytest.skip("only a superuser may say who finds a deadlock")
         other.execute(lock, [1])
         positions = Positions(pool, Topics({"bootstrap.servers": NOBODY}), "topic", "group", timeouts)
         probe = thread.submit(positions.read, [0, 1], probe=True, timeout_s=0.1)

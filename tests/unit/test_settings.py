@@ -103,8 +103,9 @@ def test_one_underscore_in_the_place_of_two_is_told(monkeypatch: pytest.MonkeyPa
         "  RELAY_SPOOL: is not read; the setting is RELAY__SPOOL",
     ]
     monkeypatch.setenv("KAFKA__BOOTSTRAP_SERVERS", "kafka:9092")
-    monkeypatch.setenv("RELAY__SPOOL", "true")
-    monkeypatch.setenv("DATABASE_URL", "postgresql://h/y")
+    (tmp_path / "settings.toml").write_text("[relay]\nspool = true\n")
+    monkeypatch.setenv("CONFIG_FILE", "settings.toml")
+    monkeypatch.setenv("DB_HOST", "h")
     assert load().relay.spool  # then the others are somebody else's
 
 

@@ -28,7 +28,9 @@ DAMAGES = (
     "topic = CAST(x'66ff' AS TEXT)",
     "topic = CAST(x'6600' AS TEXT)",
     "topic = NULL",
-    "value = NULL",
+    "value = NULL, size_bytes = NULL",
+    "value = NULL, size_bytes = 'x', spooled_at = NULL",
+    "value = NULL, spooled_at = -9000000000000000000",
 )
 HARMLESS = "topic = CAST(topic AS BLOB), value = CAST(value AS TEXT), size_bytes = '7'"
 

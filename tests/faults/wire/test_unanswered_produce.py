@@ -58,4 +58,11 @@ def test_without_a_spool_the_producer_is_replaced_too(
 def producers_of(relay: RelayProcess) -> set[str]:
     """The clients of librdkafka in this process, each by the thread that it has of its own."""
     threads = Path(f"/proc/{relay.process.pid}/task").iterdir()
-    return {thread.name for thread in threads if (thread / "comm").read_text() == "rdk:main\n"}
+    return {thread.name for thread in threads if _name(thread) == "rdk:main\n"}
+
+
+def _name(thread: Path) -> str:
+    try:
+        return (thread / "comm").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # it ended between the two looks
+        return ""
