@@ -23,8 +23,16 @@ _SENSITIVE: Final = re.compile(
 _URL_PASSWORD: Final = re.compile(r"([a-z][a-z0-9+.-]*://[^\s:/@]*:)\S+@", re.IGNORECASE)
 _NAMED_PASSWORD: Final = re.compile(r"\b(password\s*=\s*)('(?:[^'\\]|\\.)*'|\S+)", re.IGNORECASE)
 _BEARER: Final = re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
-_QUOTED_ROWS: Final = re.compile(r"^(\s*(?:DETAIL|CONTEXT|LINE \d+|Failing row[^:]*):).*$", re.MULTILINE)
-"""PostgreSQL's messages quote a row's values below the error itself (manual, section 54.8)."""
+_QUOTED_ROWS: Final = re.compile(
+    r"^([\s|]*(?:DETAIL|CONTEXT|LINE \d+|Failing row[^:]*):)"
+    r".*(?:\n(?![\s|]*(?:[A-Z][A-Za-z ]+:|\+-|Traceback|File |During |The above )).*)*$",
+    re.MULTILINE,
+)
+"""PostgreSQL's messages quote a row's values below the error itself (manual, section 54.8).
+
+A value may have lines of its own: what follows is taken for one of them up to the message's next field, or to
+what a traceback goes on with, in a group behind bars.
+"""
 
 
 def redact(_logger: Any, _method: str, event: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class Repeats(logging.Filter):
 def _kind(record: logging.LogRecord) -> Hashable:
     told: Any = record.msg
     if isinstance(told, dict):  # a line of ours, as structlog hands it to logging
-        fields = REPEATING.get(told["event"])
+        fields = REPEATING.get(str(told.get("event")))
         return None if fields is None else (told["event"], *(str(told.get(name)) for name in fields))
     if record.name.startswith(_EXPORTERS):
         return record.name, str(record.msg)  # its template, without what is filled in

@@ -6,7 +6,7 @@ What is taken out becomes null, which tells nothing; all other bytes stay as the
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -14,7 +14,7 @@ from msgspec import Raw
 
 from config.redaction import REDACTED
 from config.webhook_sources import URL_PARAMETER
-from producers.sources.json_object import MAX_DEPTH
+from producers.sources.json_object import MAX_DEPTH, members
 
 _object: Final = msgspec.json.Decoder(dict[str, Raw]).decode
 _list: Final = msgspec.json.Decoder(list[Raw]).decode
@@ -68,8 +68,6 @@ def _without(value: bytes, steps: Sequence[str], levels: int = MAX_DEPTH) -> byt
         raise Unreadable
     if not steps:
         return _NULL  # also where it is null already: the name may stand there twice
-    if steps[0].startswith(URL_PARAMETER):
-        return _without_parameter(value, steps[0].removeprefix(URL_PARAMETER))
     first = value.lstrip()[:1]
     if first == b"[":
         elements = _list(value)
@@ -80,13 +78,26 @@ def _without(value: bytes, steps: Sequence[str], levels: int = MAX_DEPTH) -> byt
         }
         kept = [Raw(changed[i]) if i in changed else element for i, element in enumerate(elements)]
         return _to_json(kept) if changed else None
+    if steps[0].startswith(URL_PARAMETER):
+        return _without_parameter(value, steps[0].removeprefix(URL_PARAMETER))
     if first != b"{":
         return None
     fields, hit = _object(value), False
-    for name in list(fields) if steps[0] == "*" else [steps[0]] if steps[0] in fields else []:
+    entered = list(fields) if steps[0] == "*" else [steps[0]] if steps[0] in fields else []
+    for name in entered:
         if (rest := _without(bytes(fields[name]), steps[1:], levels - 1)) is not None:
             fields[name], hit = Raw(rest), True
-    return _to_json(fields) if hit else None
+    return _to_json(fields) if hit or (entered and _repeats(value, fields, steps[0])) else None
+
+
+def _repeats(value: bytes, fields: Mapping[str, object], name: str) -> bool:
+    """Whether the object has a member twice: only the last was searched, so the others may not stay."""
+    if name != "*" and b"\\" not in value and value.count(_to_json(name)) == 1:
+        return False
+    try:
+        return sum(1 for _ in members(value)) > len(fields)
+    except (ValueError, RecursionError):  # nobody can say
+        return True
 
 
 def _without_parameter(value: bytes, name: str) -> bytes | None:

@@ -43,6 +43,8 @@ _TYPES: Final = {
 _RENAMED: Final = {"sleep_cycle": "sleep_cycle_count"}
 _STAGES: Final = ("sleep_stages", "stage_list")
 _MAX_LONG: Final = 2**63 - 1
+_NO_PERCENTAGE: Final = 1e6
+"""Too great for one, as a number of 400 digits is for a division."""
 
 
 def normalise(body: bytes, context: Context) -> list[SessionEvent]:
@@ -153,7 +155,7 @@ def _statistics(facts: Facts) -> tuple[Statistics | None, dict[str, str]]:
 def _in_our_unit(name: str, value: Any) -> Any:
     if name == "sleep_cycle" and isinstance(value, list):
         return len(value)
-    if name == "sleep_efficiency" and type(value) in (int, float) and value > 1:
+    if name == "sleep_efficiency" and type(value) in (int, float) and 1 < value < _NO_PERCENTAGE:
         # rounded, so that 83.76 and 0.8376 are the same fact to the last bit
         return round(value / 100, 12)
     return value

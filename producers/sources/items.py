@@ -1,7 +1,6 @@
 """Taking a delivery of several items apart, each with its own bytes, so that a bad one spoils no other."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Final, Literal
 
@@ -9,13 +8,12 @@ import msgspec
 from msgspec import Raw
 
 from producers.delivery import InvalidDelivery, NotJson, TooLarge
-from producers.sources.json_object import has_half_a_pair
+from producers.sources.json_object import has_half_a_pair, members
 from producers.sources.vendor import Item
 from schemas.codec import Problem
 
 _object: Final = msgspec.json.Decoder(dict[str, Raw]).decode
 _list: Final = msgspec.json.Decoder(list[Raw]).decode
-_after: Final = json.JSONDecoder().raw_decode
 _OPENING: Final = {"array": b"[", "object": b"{"}
 
 
@@ -58,22 +56,32 @@ def _members(body: bytes, kind: Literal["array", "object"], most: int) -> list[t
     """Names and bytes of what a container holds; names are empty in an array."""
     try:
         body.decode()  # Raw looks at the grammar alone
-        found = _list(body) if kind == "array" else _object(body)
-        if len(found) > most:
-            raise TooLarge
-        named = found.items() if isinstance(found, dict) else (("", element) for element in found)
-        return [(name, bytes(value)) for name, value in named]
+        if kind == "array":
+            return _at_most((("", bytes(element)) for element in _list(body)), most)
+        return _at_most(_named(body, _object(body)), most)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     if has_half_a_pair(body):  # which is one item's fault alone
         if body.strip().startswith(_OPENING[kind]):
-            members = list(islice(_scanned(body.decode().strip()), most + 1))
-            if len(members) > most:
-                raise TooLarge
-            return members
+            return _at_most(members(body), most)
     elif not _is_json(body):
         raise NotJson
     raise InvalidDelivery([Problem("", f"must be a JSON {kind}")])
+
+
+def _named(body: bytes, found: Mapping[str, Raw]) -> list[tuple[str, bytes]]:
+    """Each member, of two lists with one name both; a parser keeps the last."""
+    try:
+        return list(members(body))
+    except (ValueError, RecursionError):  # for a number that is one item's fault alone
+        return [(name, bytes(value)) for name, value in found.items()]
+
+
+def _at_most(found: Iterable[tuple[str, bytes]], most: int) -> list[tuple[str, bytes]]:
+    told = list(islice(found, most + 1))
+    if len(told) > most:
+        raise TooLarge
+    return told
 
 
 def _is_json(body: bytes) -> bool:
@@ -84,25 +92,3 @@ def _is_json(body: bytes) -> bool:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
-
-
-def _scanned(text: str) -> Iterator[tuple[str, bytes]]:
-    """The grammar has been checked: only where each value ends is of interest."""
-    named, at = text.startswith("{"), 1
-    while True:
-        at = _next(text, at)
-        if text[at] in "]}":
-            return
-        name = ""
-        if named:
-            name, at = _after(text, at)
-            at = _next(text, at)
-        _, end = _after(text, at)
-        yield name.encode(errors="replace").decode(), text[at:end].encode()
-        at = end
-
-
-def _next(text: str, at: int) -> int:
-    while text[at] in " \t\n\r,:":
-        at += 1
-    return at

@@ -20,6 +20,7 @@ _MAX_STEP: Final = 64
 _A_NAME: Final = "(a name)"
 """Stands for one that is wrong itself."""
 _from_json = msgspec.json.Decoder().decode
+_after: Final = json.JSONDecoder().raw_decode
 
 _Step = str | int
 _Place = tuple["_Place | None", _Step]
@@ -104,7 +105,38 @@ def has_half_a_pair(body: bytes) -> bool:
     if rb"\ud" not in body.lower():
         return False
     try:
-        json.loads(body)  # the standard library takes such texts
+        json.loads(body.decode())  # the standard library takes such texts, and of bytes also UTF-16
     except (ValueError, RecursionError):
         return False
     return True
+
+
+def members(container: bytes) -> Iterator[tuple[str, bytes]]:
+    """Names and bytes of an array's or an object's members, each of them; names are empty in an array.
+
+    A parser keeps the last of several that have one name (RFC 8259, section 4). The grammar has been checked:
+    only where each value ends is of interest.
+
+    Raises:
+        ValueError: There is a number of more digits than Python reads.
+        RecursionError: It is nested too deeply.
+    """
+    text = container.decode().strip()
+    named, at = text.startswith("{"), 1
+    while True:
+        at = _next(text, at)
+        if text[at] in "]}":
+            return
+        name = ""
+        if named:
+            name, at = _after(text, at)
+            at = _next(text, at)
+        _, end = _after(text, at)
+        yield name.encode(errors="replace").decode(), text[at:end].encode()
+        at = end
+
+
+def _next(text: str, at: int) -> int:
+    while text[at] in " \t\n\r,:":
+        at += 1
+    return at

@@ -109,6 +109,7 @@ def test_the_length_of_a_cycle_is_not_their_count_in_whatever_order_both_are_tol
         ("waso_count", True, "true"),
         ("sleep_ratio", 1.01, "1.01"),
         ("sleep_efficiency", 250, "250"),
+        ("sleep_efficiency", 10**400, "1" + "0" * 400),
         ("sleep_time", "07:52:00", "07:52:00"),
         ("sleep_cycle", {"a": [1]}, '{"a":[1]}'),
         ("never_heard_of", [1, 2], "[1,2]"),

@@ -134,6 +134,25 @@ def test_items_keep_their_own_bytes() -> None:
     ]
 
 
+@pytest.mark.parametrize("second", [b"sleeps", rb"sl\u0065eps"])
+def test_a_list_that_is_told_twice_is_taken_twice(second: bytes) -> None:
+    """A parser keeps the last one: the first one's nights would be answered 200 and lost."""
+    body = b'{"sleeps": [{"userId": "a"}], "%s": [{"userId": "b"}]}' % second
+    assert [item.body for item in named_lists(body, 9)] == [b'{"userId": "a"}', b'{"userId": "b"}']
+
+
+def test_a_number_that_nobody_reads_is_one_items_fault() -> None:
+    body = b'{"sleeps": [{"n": %s}, {"userId": "b"}]}' % (b"9" * 5_000)
+    assert [item.path for item in named_lists(body, 9)] == ["sleeps[0]", "sleeps[1]"]
+
+
+@pytest.mark.parametrize("coding", ["utf-16-le", "utf-16", "utf-32"])
+def test_another_coding_than_utf_8_is_no_json(coding: str) -> None:
+    """Its bytes hold what looks like half a surrogate pair."""
+    with pytest.raises(NotJson):
+        named_lists('{"sleeps":["畜d"]}'.encode(coding), 9)
+
+
 def test_half_a_surrogate_pair_is_one_items_fault() -> None:
     half = rb'{"sleeps": [{"userId": "\ud800", "]": "[,:\"\\"} , {"userId" : "b"}],'
     half += rb' "\ud800x": [ "\u00e4", [1] ]}'

@@ -27,6 +27,12 @@ def clean(body: bytes, *paths: str) -> bytes:
         ("a", b'{"\\u0061":"x"}', b'{"a":null}'),
         ("a", b'{"a":"x","a":null}', b'{"a":null}'),
         ("a", b'[{"a":1}]', b'[{"a":null}]'),
+        ("a.b", b'{"a":{"b":"x"},"c":1,"a":{}}', b'{"a":{},"c":1}'),
+        ("a.b", b'{"a":{"b":"x"},"a":1}', b'{"a":1}'),
+        ("a.b", b'{"\\u0061":{"b":"x"},"a":null}', b'{"a":null}'),
+        ("*.b", b'{"a":{"b":"x"},"a":{}}', b'{"a":{}}'),
+        ("a.?token", b'{"a":"https://h/?token=s","a":"https://h/"}', b'{"a":"https://h/"}'),
+        ("a.?token", b'{"a":["https://h/?token=s",[1]]}', b'{"a":["https://h/?token=[redacted]",[1]]}'),
         (
             "a.?token",
             b'{"a":"https://h/p?x=1&token=s&y=2#z"}',
@@ -48,6 +54,8 @@ def test_what_the_path_leads_to_is_taken_out_and_all_else_stays(path: str, body:
         ("a", b"7"),
         ("a.?token", b'{"a": "https://h/?broken=1"}'),
         ("a.?token", b'{"a": 7}'),
+        ("a.b", b'{"a": {"c": "\\"a\\""}, "d": 1, "d": 2}'[:-9] + b"}"),
+        ("a.b", b'{"x": {"a": 1}, "a": {"c": 1}}'),
     ],
 )
 def test_a_path_that_leads_nowhere_changes_no_byte(path: str, body: bytes) -> None:

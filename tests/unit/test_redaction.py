@@ -54,6 +54,12 @@ def test_errors_and_other_objects_are_told_without_secrets() -> None:
         ("Bearer abcdefgh.ijkl", f"Bearer {REDACTED}"),
         ("broken\nDETAIL:  Key (user_id)=(bob)\nHINT: x", f"broken\nDETAIL: {REDACTED}\nHINT: x"),
         ("broken\nCONTEXT:  COPY s, line 1: bob", f"broken\nCONTEXT: {REDACTED}"),
+        ("broken\nDETAIL:  Failing row (a\nbob, null).\nHINT: x", f"broken\nDETAIL: {REDACTED}\nHINT: x"),
+        ("  | broken\n  | DETAIL:  Key=(bob)\n  +----", f"  | broken\n  | DETAIL: {REDACTED}\n  +----"),
+        (
+            "DETAIL:  (bob\nby)\n\nThe above exception was\nTraceback (most",
+            f"DETAIL: {REDACTED}\n\nThe above exception was\nTraceback (most",
+        ),
         ("https://h:8080/path", "https://h:8080/path"),
         ("nothing secret", "nothing secret"),
     ],
