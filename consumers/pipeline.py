@@ -124,6 +124,7 @@ class Pipeline:
     def forget(self, partitions: Partitions) -> None:
         """Drop what was read of these partitions and is not on its way."""
         self._batch = self._batch.without(partitions)
+        self._oldest.forget(partitions, is_empty=not self._batch.spans)
         for partition in partitions:
             self.committed.pop(partition, None)
         self._written -= partitions
@@ -189,7 +190,7 @@ class Pipeline:
             consumer.go_on()
 
     def _send(self) -> None:
-        self._oldest.sent()
+        self._oldest.sent(_ends(self._batch))
         self._postgres.asked()
         self._writer.submit(self._batch)
         self._under_way += 1
@@ -224,7 +225,7 @@ class Pipeline:
                 _count(tally)  # last: who sees records counted finds their ages counted too
             case Written(next_offsets):
                 self._under_way -= 1
-                self._oldest.written()
+                self._oldest.written(next_offsets)
                 self._postgres.succeeded()
                 self._note(consumer, next_offsets)
                 self._written |= consumer.assigned & next_offsets.keys()
@@ -249,6 +250,7 @@ class Pipeline:
         begins = {partition: at.begin for partition, at in positions.items()}
         self._decoder.place(positions)
         consumer.place(begins)
+        self._oldest.settled(begins)
         self._ages.forget(positions)
         self._ages.know(consumer.committed_before([p for p, at in positions.items() if not at.is_recreated]))
         self._note(consumer, begins)
@@ -274,7 +276,7 @@ class Pipeline:
 
         Also after a batch that did not continue where the table stands: reading on would end the same way.
         """
-        self._oldest.rewound()
+        self._oldest.rewound(_ends(self._batch))
         self._batch = Batch()
         self._written.clear()
         consumer.unplace()
@@ -289,3 +291,7 @@ def _count(tally: Tally) -> None:
     for outcome in Outcome:
         count = sum(counts[outcome] for counts in tally.values())
         metrics.SINK_RECORDS.labels(outcome=outcome.value).inc(count)
+
+
+def _ends(batch: Batch) -> Mapping[int, int]:
+    return {partition: span.end for partition, span in batch.spans.items()}

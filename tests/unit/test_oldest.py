@@ -50,11 +50,11 @@ def test_it_is_the_oldest_of_the_growing_batch_and_grows_with_time(
 def test_a_written_batch_leaves_the_next_one(oldest: Oldest, batch_of: BatchOf) -> None:
     for ages in ((9, 8), (5,), (7,)):
         oldest.read(batch_of(*ages))
-        oldest.sent()
+        oldest.sent({0: 10})
     oldest.read(batch_of(1))
     told = [oldest.age_s()]
     for _ in range(3):
-        oldest.written()
+        oldest.written({})
         told.append(oldest.age_s())
     assert told == [9, 7, 7, 1]
 
@@ -64,21 +64,45 @@ def test_a_failed_batch_stays_until_it_is_written(
 ) -> None:
     """Its records are gone from memory, and still not in the table."""
     oldest.read(batch_of(9))
-    oldest.sent()
+    oldest.sent({0: 10, 1: 5})
     oldest.failed()
     assert oldest.age_s() == 9
     clock.pass_s(60)
-    oldest.read(batch_of(69))
-    oldest.sent()
+    oldest.read(batch_of(1))
+    oldest.sent({0: 8, 1: 5})
     assert oldest.age_s() == 69
-    oldest.written()
+    oldest.written({0: 8, 1: 5})  # a part of it
+    assert oldest.age_s() == 69
+    oldest.settled({0: 10})
+    assert oldest.age_s() == 0
+
+
+def test_a_failed_batch_that_the_table_has_all_the_same_is_forgotten(
+    oldest: Oldest, batch_of: BatchOf
+) -> None:
+    """COMMIT's answer was lost, or another member wrote it: nothing of it will be read again."""
+    oldest.read(batch_of(9))
+    oldest.sent({0: 10})
+    oldest.failed()
+    oldest.settled({0: 10, 1: 0})
+    assert oldest.age_s() == 0
+
+
+def test_what_goes_to_another_member_is_its_own(oldest: Oldest, batch_of: BatchOf) -> None:
+    oldest.read(batch_of(9))
+    oldest.sent({0: 10, 1: 5})
+    oldest.failed()
+    oldest.read(batch_of(4))
+    oldest.forget({0}, is_empty=False)
+    assert oldest.age_s() == 9
+    oldest.forget({1}, is_empty=True)
     assert oldest.age_s() == 0
 
 
 def test_the_oldest_of_several_failures_is_kept(oldest: Oldest, batch_of: BatchOf) -> None:
     for age_s in (4, 9, 6):
         oldest.read(batch_of(age_s))
-        oldest.sent()
+        oldest.sent({age_s: 10})
     for _ in range(3):
         oldest.failed()
     assert oldest.age_s() == 9
@@ -86,19 +110,19 @@ def test_the_oldest_of_several_failures_is_kept(oldest: Oldest, batch_of: BatchO
 
 def test_a_growing_batch_that_is_given_up_stays_too(oldest: Oldest, batch_of: BatchOf) -> None:
     oldest.read(batch_of(4))
-    oldest.rewound()
+    oldest.rewound({0: 10})
     assert oldest.age_s() == 4
-    oldest.rewound()
+    oldest.rewound({})
     assert oldest.age_s() == 4
 
 
 def test_a_batch_of_poison_alone_has_no_age_but_its_turn(oldest: Oldest, batch_of: BatchOf) -> None:
-    oldest.sent()
+    oldest.sent({0: 10})
     oldest.read(batch_of(3))
-    oldest.sent()
-    oldest.written()
+    oldest.sent({0: 20})
+    oldest.written({})
     assert oldest.age_s() == 3
-    oldest.written()
+    oldest.written({})
     assert oldest.age_s() == 0
 
 
