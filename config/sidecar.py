@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
+from socket import AF_INET, AF_INET6
 from threading import Event, Thread
 from typing import Final
 
@@ -88,12 +89,15 @@ class Sidecar:
 
     def _sample_for_ever(self) -> None:
         while True:
+            went_well = True
             for sampler in self._samplers:
                 try:
                     sampler()
                 except Exception:
                     log.exception("sampler_failed")  # the next turn may do better; age tells if none does
-            self._sampled_s = self._clock.monotonic_s()
+                    went_well = False
+            if went_well:
+                self._sampled_s = self._clock.monotonic_s()
             if self._stop.wait(self._interval_s):
                 return
 
@@ -101,6 +105,10 @@ class Sidecar:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self.address_family = AF_INET6 if ":" in address[0] else AF_INET
+        super().__init__(address, handler)
 
     def handle_error(self, *_: object) -> None:
         """Log what a handler raised, where the library would print it; one that hangs up is not news."""

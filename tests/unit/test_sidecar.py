@@ -204,3 +204,35 @@ def test_many_scrapes_at_once_are_all_answered(rig: Rig) -> None:
             scraper.join(10)
         assert len(idle) == 5
     assert statuses == [200] * 10
+
+
+@pytest.mark.parametrize("host", ["::1", "::"])
+def test_it_listens_on_ipv6_too(rig: Rig, host: str) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    sidecar = Sidecar(
+        role="sink", host=host, port=0, interval_s=1, health=rig.health, clock=rig.clock, samplers=()
+    )
+    port = sidecar.start()
+    try:
+        with socket.create_connection(("::1", port), timeout=5) as wire:
+            wire.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
+            assert wire.recv(12) == b"HTTP/1.0 200"
+    finally:
+        sidecar.stop()
+
+
+def test_a_sampler_that_always_fails_lets_the_samples_age(rig: Rig) -> None:
+    turns: list[None] = []
+
+    def fail() -> None:
+        turns.append(None)
+        raise RuntimeError
+
+    with rig.running(fail):
+        rig.clock.pass_s(60)
+        seen = len(turns)
+        eventually(lambda: len(turns) > seen + 2)
+        assert metrics.REGISTRY.get_sample_value("sidecar_samples_age_seconds") == 60
