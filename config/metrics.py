@@ -152,8 +152,10 @@ SINK_STORM = _gauge(
 )
 DEAD_LETTERS_OPEN = _gauge(
     "dead_letters_open",
-    "Dead letters that nobody has dealt with, the same from each sink: `session-relay dead-letters list`.",
+    "Dead letters that nobody has dealt with, the same from each sink: `session-relay dead-letters list`. "
+    "NaN: not counted yet.",
 )
+DEAD_LETTERS_OPEN.set(nan)  # as 0 what there was before would be new
 BREAKER_STATE = _gauge("breaker_state", "0 closed, 1 half-open, 2 open: this stage pauses.", "name")
 BREAKER_TRANSITIONS = _counter("breaker_transitions_total", "Changes of a breaker's state.", "name", "to")
 DB_POOL_SIZE = _gauge("db_pool_size", "Connections in the pool, those that are being made included.")
