@@ -60,6 +60,7 @@ _AS_IN_THE_LOG: Final[Any] = {**_RECORD, "fields": _KEPT}
 """What a replay reads of them: times that no calendar has are then no matter."""
 _SYNC_BYTES: Final = 256 * 1024
 """Of one block: deflate begins anew with each, and 64 KiB cost a sixth more."""
+_OF_A_SCHEMA: Final = (fastavro.schema.SchemaParseException, fastavro.read.SchemaResolutionError)
 _NOTHING_READ: Final = (EOFError, ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError)
 
 
@@ -212,6 +213,6 @@ def records_of(file: IO[bytes], partition: int) -> Iterator[Archived]:
     except _NOTHING_READ as error:
         raise Damaged(f"can't be read: {type(error).__name__}") from None
     except Exception as error:
-        if type(error).__module__ != "zlib" and not isinstance(error, fastavro.schema.SchemaParseException):
+        if type(error).__module__ != "zlib" and not isinstance(error, _OF_A_SCHEMA):
             raise
         raise Damaged(f"can't be read: {type(error).__name__}") from None

@@ -46,6 +46,10 @@ def path_of(partition: int, day: str, begin: int) -> str:
     return f"partition={partition}/day={day}/{begin:020}.avro"
 
 
+class _Form(msgspec.Struct):
+    format: int = FORMAT
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All of an archive; it is of one topic, and of one life of that topic."""
 
@@ -88,11 +92,12 @@ def load(place: Place) -> Manifest | None:
         return None
     told = place.told(NAME)
     try:
+        # the format alone first: another one may have other fields
+        if (form := msgspec.json.decode(content, type=_Form).format) != FORMAT:
+            raise RelayError(f"{told} has format {form}, and this version knows {FORMAT}: upgrade")
         manifest = msgspec.json.decode(content, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RelayError(f"{told} is damaged: {error}") from None
-    if manifest.format != FORMAT:
-        raise RelayError(f"{told} has format {manifest.format}, and this version knows {FORMAT}: upgrade")
     for piece in manifest.files:
         if piece.path != path_of(piece.partition, piece.day, piece.begin) or piece.begin >= piece.end:
             raise RelayError(f"{told} is damaged: {piece.path!r} is no name of its partition, day and offset")

@@ -38,10 +38,10 @@ class Place:
     """
 
     def __init__(self, path: str) -> None:
-        if urlsplit(path).password is not None:
-            raise SettingsError("a password in a URL would be told: leave it to the library's own way")
         self.path = path
         try:
+            if urlsplit(path).password is not None:
+                raise SettingsError("a password in a URL would be told: leave it to the library's own way")
             self._files, self._root = fsspec.core.url_to_fs(path)
         except (ImportError, ValueError) as error:
             raise SettingsError(
