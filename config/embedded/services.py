@@ -195,6 +195,10 @@ def _start(
                 f"{state_dir} runs {state.brokers} Kafka brokers, not {wanted}: stop them first."
             )
         elif state.ready:
+            if (found := status(state_dir)) is not None and found.missing:
+                raise Unavailable(
+                    f"{state_dir}: {' and '.join(found.missing)} ended: stop the services first."
+                )
             return None
         time.sleep(0.05)  # another process starts them now, or is about to have ended them
     raise Unavailable(

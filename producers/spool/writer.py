@@ -183,11 +183,11 @@ class SpoolWriter:
             self.events += len(rows) - deleted
             self.size_bytes += sum(row.size_bytes for row in rows) - freed
             self.last_id = rows[-1].id if rows else self.last_id
-            if not self._full:
-                self._dependency.succeeded()
         elif self._tidy:
             self._tidy = False
             self._file.tidy()
+        if not self._full:
+            self._dependency.succeeded()
 
     def _take_group(self) -> tuple[list[Pending], list[Row]]:
         """What waits, as far as there is room for it; the rest is refused."""
