@@ -42,6 +42,7 @@ class Oldest:
             ends: By partition, the offset behind the batch.
         """
         self._under_way.append(self._grown(ends))
+        self._growing_us = None  # last, as everywhere here: who asks meanwhile must not find nothing
 
     def written(self, next_offsets: Mapping[int, int]) -> None:
         """The oldest batch under way is committed."""
@@ -50,11 +51,13 @@ class Oldest:
 
     def failed(self) -> None:
         """The oldest batch under way failed or was dropped: its records may still be to be written."""
-        self._add(self._under_way.popleft())
+        self._add(self._under_way[0])
+        self._under_way.popleft()
 
     def rewound(self, ends: Mapping[int, int]) -> None:
         """The growing batch was given up: its records will be read again."""
         self._add(self._grown(ends))
+        self._growing_us = None
 
     def settled(self, next_offsets: Mapping[int, int]) -> None:
         """The table is so far: what had failed before that is in it, whoever wrote it."""
@@ -62,23 +65,34 @@ class Oldest:
             self._failed = {p: one for p, one in self._failed.items() if next_offsets.get(p, 0) < one.end}
 
     def forget(self, partitions: Collection[int], *, is_empty: bool) -> None:
-        """These partitions are somebody else's; `is_empty` tells whether the growing batch has no other."""
+        """These partitions are somebody else's, or begin anew.
+
+        A batch that is under way counts until it has ended, and then no more for them.
+
+        Args:
+            partitions: Which.
+            is_empty: Whether the growing batch has no other.
+        """
         self._failed = {p: one for p, one in self._failed.items() if p not in partitions}
+        self._under_way = deque(
+            one and _Waiting(one.received_us, {p: end for p, end in one.ends.items() if p not in partitions})
+            for one in self._under_way
+        )
         if is_empty:
             self._growing_us = None
 
     def age_s(self) -> float:
         """Age of the oldest such record in seconds since the relay received it; 0 when there is none."""
-        failed_us = [one.received_us for one in tuple(self._failed.values())]
+        growing_us = self._growing_us  # in the order in which records go from one to the next
         under_way_us = [one.received_us for one in tuple(self._under_way) if one is not None]
-        oldest_us = _least(*failed_us, *under_way_us, self._growing_us)
+        failed_us = [one.received_us for one in tuple(self._failed.values())]
+        oldest_us = _least(growing_us, *under_way_us, *failed_us)
         if oldest_us is None:
             return 0.0
         return max(0.0, (self._clock.now_us() - oldest_us) / MICROSECONDS)
 
     def _grown(self, ends: Mapping[int, int]) -> _Waiting | None:
-        received_us, self._growing_us = self._growing_us, None
-        return None if received_us is None else _Waiting(received_us, dict(ends))
+        return None if self._growing_us is None else _Waiting(self._growing_us, dict(ends))
 
     def _add(self, waiting: _Waiting | None) -> None:
         if waiting is None:

@@ -250,6 +250,7 @@ class Pipeline:
         begins = {partition: at.begin for partition, at in positions.items()}
         self._decoder.place(positions)
         consumer.place(begins)
+        self._oldest.forget([p for p, at in positions.items() if at.restart], is_empty=False)
         self._oldest.settled(begins)
         self._ages.forget(positions)
         self._ages.know(consumer.committed_before([p for p, at in positions.items() if not at.is_recreated]))

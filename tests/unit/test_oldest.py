@@ -88,6 +88,17 @@ def test_a_failed_batch_that_the_table_has_all_the_same_is_forgotten(
     assert oldest.age_s() == 0
 
 
+def test_a_batch_that_fails_after_its_partitions_have_gone_is_nobodys_here(
+    oldest: Oldest, batch_of: BatchOf
+) -> None:
+    oldest.read(batch_of(9))
+    oldest.sent({0: 10, 1: 5})
+    oldest.forget({0, 1}, is_empty=True)
+    assert oldest.age_s() == 9
+    oldest.failed()
+    assert oldest.age_s() == 0
+
+
 def test_what_goes_to_another_member_is_its_own(oldest: Oldest, batch_of: BatchOf) -> None:
     oldest.read(batch_of(9))
     oldest.sent({0: 10, 1: 5})
