@@ -20,12 +20,13 @@ _SENSITIVE: Final = re.compile(
     r"|sasl_.*|ssl_key_.*|db_url|url_with_.*"
 )
 """Names of fields, lower case with underscores, whose values are never shown."""
-_URL_PASSWORD: Final = re.compile(r"([a-z][a-z0-9+.-]*://[^\s:/@]*:)\S+@", re.IGNORECASE)
+_URL_PASSWORD: Final = re.compile(r"([a-z][a-z0-9+.-]{0,30}://[^\s:/@]*:)\S+@", re.IGNORECASE)
 _NAMED_PASSWORD: Final = re.compile(r"\b(password\s*=\s*)('(?:[^'\\]|\\.)*'|\S+)", re.IGNORECASE)
 _BEARER: Final = re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
+_ENDS_A_ROW: Final = r"[A-Z][A-Z ]+:|[\w.]{1,99}(?:Error|Violation): |\+-|Traceback|File |During |The above "
 _QUOTED_ROWS: Final = re.compile(
-    r"^([\s|]*(?:DETAIL|CONTEXT|LINE \d+|Failing row[^:]*):)"
-    r".*(?:\n(?![\s|]*(?:[A-Z][A-Za-z ]+:|\+-|Traceback|File |During |The above )).*)*$",
+    r"^([ \t|]*(?:DETAIL|CONTEXT|LINE \d+|Failing row[^:\n]*):)"
+    rf".*(?:\n(?![ \t|]*(?:{_ENDS_A_ROW})).*)*$",
     re.MULTILINE,
 )
 """PostgreSQL's messages quote a row's values below the error itself (manual, section 54.8).

@@ -91,13 +91,16 @@ def _without(value: bytes, steps: Sequence[str], levels: int = MAX_DEPTH) -> byt
 
 
 def _repeats(value: bytes, fields: Mapping[str, object], name: str) -> bool:
-    """Whether the object has a member twice: only the last was searched, so the others may not stay."""
+    """Whether the object has this member, or any, twice: only the last was searched, so no other may stay."""
+    if value.count(b":") <= len(fields):
+        return False
     if name != "*" and b"\\" not in value and value.count(_to_json(name)) == 1:
         return False
     try:
-        return sum(1 for _ in members(value)) > len(fields)
+        names = [found for found, _ in members(value)]
     except (ValueError, RecursionError):  # nobody can say
         return True
+    return len(names) > len(fields) if name == "*" else names.count(name) > 1
 
 
 def _without_parameter(value: bytes, name: str) -> bytes | None:

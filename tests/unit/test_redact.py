@@ -56,6 +56,7 @@ def test_what_the_path_leads_to_is_taken_out_and_all_else_stays(path: str, body:
         ("a.?token", b'{"a": 7}'),
         ("a.b", b'{"a": {"c": "\\"a\\""}, "d": 1, "d": 2}'[:-9] + b"}"),
         ("a.b", b'{"x": {"a": 1}, "a": {"c": 1}}'),
+        ("a.b", b'{"x": 1, "x": 2, "a": {"c": "\\n"}}'),
     ],
 )
 def test_a_path_that_leads_nowhere_changes_no_byte(path: str, body: bytes) -> None:

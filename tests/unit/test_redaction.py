@@ -58,7 +58,7 @@ def test_errors_and_other_objects_are_told_without_secrets() -> None:
         ("  | broken\n  | DETAIL:  Key=(bob)\n  +----", f"  | broken\n  | DETAIL: {REDACTED}\n  +----"),
         (
             "DETAIL:  (bob\nby)\n\nThe above exception was\nTraceback (most",
-            f"DETAIL: {REDACTED}\n\nThe above exception was\nTraceback (most",
+            f"DETAIL: {REDACTED}\nThe above exception was\nTraceback (most",
         ),
         ("https://h:8080/path", "https://h:8080/path"),
         ("nothing secret", "nothing secret"),
