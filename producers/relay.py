@@ -12,7 +12,7 @@ import uvloop
 
 from config.clock import Clock, SystemClock
 from config.collector import calm_collector
-from config.errors import ExitCode, RelayError, SettingsError
+from config.errors import ExitCode, RelayError
 from config.health import Health
 from config.settings import Settings
 from config.sidecar import Sidecar
@@ -51,13 +51,11 @@ def run(settings: Settings) -> ExitCode:
     """Take deliveries until SIGTERM or SIGINT.
 
     Raises:
-        SettingsError: There is no source, an address can't be listened on, or a registry lacks the schema.
+        SettingsError: An address can't be listened on, or a registry lacks the schema.
         RegistryUnavailable: A registry is set and does not answer: which id to write is not known.
         StoppedForSafety: A registry does not admit the schema.
         ProducerFailed: Kafka's producer has failed for good.
     """
-    if not settings.sources:
-        raise SettingsError("no source is configured: set SOURCES, or ASLEEP_API_KEY")
     frame = writing_frame(settings.schema_registry, settings.kafka.events_topic)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(settings, SystemClock(), frame))
