@@ -186,6 +186,8 @@ class SpoolWriter:
         elif self._tidy:
             self._tidy = False
             self._file.tidy()
+        else:
+            return  # what waited was refused meanwhile: nobody has asked the disk anything
         if not self._full:
             self._dependency.succeeded()
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from config.embedded.processes import Identity, identify
-from config.embedded.services import EmbeddedServices, status
+from config.embedded.services import EmbeddedServices, start_detached, status
 from config.embedded.state import State, load
 from config.errors import Unavailable
 from tests.eventually import eventually
@@ -111,6 +111,16 @@ def test_an_owner_killed_during_the_start_leaves_nothing(state_dir: Path) -> Non
         process.kill()
         started = [one for one in (state.keeper, *state.services.values()) if one]
         eventually(lambda: not any(one.is_alive() for one in started), within_s=20)
+
+
+def test_services_of_which_one_has_died_are_not_taken_for_running(state_dir: Path) -> None:
+    with owner(state_dir) as process:
+        ready(process)
+        one = remembered(state_dir).services["redis"]
+        os.kill(one.pid, signal.SIGKILL)
+        eventually(lambda: not one.is_alive())
+        with pytest.raises(Unavailable, match="redis ended"):
+            start_detached(state_dir)
 
 
 def test_a_service_that_ends_during_the_start_is_told_with_its_log(state_dir: Path) -> None:

@@ -243,6 +243,9 @@ def test_a_record_that_is_not_there_cannot_be_parked(rig: SinkRig) -> None:
     rig.publish([made()])
     error = run(rig, "park", rig.topic, 0, 99, "--execute").exception
     assert isinstance(error, RelayError)
+    error = run(rig, "park", rig.topic, 999, 0, "--execute").exception
+    assert isinstance(error, SettingsError)
+    assert "not 999" in str(error)
     assert rig.query(STATES) == []
 
 

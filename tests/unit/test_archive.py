@@ -191,6 +191,27 @@ def test_a_manifest_that_makes_no_sense_is_refused(tmp_path: Path, one: str, oth
         load(place)
 
 
+def test_a_later_format_is_told_as_such_whatever_fields_it_has(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text('{"format": 2, "files": {}, "of_a_later_day": true}')
+    with pytest.raises(RelayError, match="has format 2, and this version knows 1: upgrade"):
+        load(Place(str(tmp_path)))
+
+
+def test_a_header_whose_types_were_changed_is_damage(tmp_path: Path) -> None:
+    (piece,) = archived(tmp_path, message(value=b"x")).manifest.files
+    path = tmp_path / piece.path
+    whole = path.read_bytes()
+    assert b'"long"' in whole
+    path.write_bytes(whole.replace(b'"long"', b'"null"'))
+    with path.open("rb") as file, pytest.raises(Damaged, match="SchemaResolutionError"):
+        list(records_of(file, 0))
+
+
+def test_a_url_that_is_none_is_wrong_usage() -> None:
+    with pytest.raises(SettingsError, match="can't be reached"):
+        Place("s3://[x/y")
+
+
 def archived(tmp_path: Path, *messages: Message, most_bytes: int = 2**20) -> Archiving:
     place, manifest = Place(str(tmp_path)), Manifest(topic="t", topic_id=TOPIC_ID)
     archiving = Archiving(place, manifest, FrozenClock(NOW_US), None, most_bytes=most_bytes)

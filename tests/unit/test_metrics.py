@@ -1,6 +1,8 @@
 """The metrics that others build on: their names, kinds and labels, and that nothing open becomes a label."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 from prometheus_client import generate_latest
@@ -11,6 +13,7 @@ from config import metrics
 from config.histogram import BatchHistogram
 from consumers.outcome import Outcome, needs_a_person
 
+LETTERS_AT_FIRST = "from config import metrics; print(metrics.REGISTRY.get_sample_value('dead_letters_open'))"
 DECLARED = {
     name: metric
     for name, metric in vars(metrics).items()
@@ -79,3 +82,9 @@ def test_the_outcomes_are_the_same_closed_set_everywhere() -> None:
 
 def test_only_what_was_parked_needs_a_person() -> None:
     assert [outcome for outcome in Outcome if needs_a_person(outcome)] == [Outcome.PARKED]
+
+
+def test_dead_letters_are_unknown_until_they_are_counted() -> None:
+    """As 0 those that there were would be new half an hour later, and DeadLettersGrowing would tell."""
+    told = subprocess.check_output([sys.executable, "-c", LETTERS_AT_FIRST], text=True, timeout=60)
+    assert told == "nan\n"
