@@ -14,6 +14,7 @@ import typer
 
 from config.errors import RelayError
 from config.imports import without
+from session_relay.process_end import ended_at_once
 
 
 class _Command(NamedTuple):
@@ -118,5 +119,11 @@ def main() -> None:
         sys.exit(int(error.exit_code))
 
 
+def program() -> None:
+    """Be the program: run one command, and end the process with its exit code."""
+    with ended_at_once():
+        main()
+
+
 if __name__ == "__main__":
-    main()
+    program()

@@ -40,7 +40,7 @@ def main() -> None:
     if os.getppid() != parent:  # it died before the setting was made
         sys.exit(1)
     sys.argv = ["session-relay", *sys.argv[3:]]
-    cli.main()
+    cli.program()
 
 
 if __name__ == "__main__":

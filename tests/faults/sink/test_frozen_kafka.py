@@ -2,6 +2,7 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,27 @@ def test_sigterm_ends_the_sink_in_time_though_kafka_says_nothing_any_more(
     rig.wait_until_done(20)
     freeze(kafka_pid)
     sink.send_signal(signal.SIGTERM)
+    assert sink.wait(10) == 0, rig.log_of(sink)
+
+
+@pytest.mark.timeout(90)
+def test_an_answer_of_kafka_that_comes_after_the_end_finds_nobody(
+    rig: SinkRig, kafka_pid: int, tmp_path: Path
+) -> None:
+    """Method: C's own exit handlers last, as on a machine that is away just then, until Kafka answers."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import ctypes\n"
+        "libc = ctypes.CDLL(None)\n"
+        "libc.on_exit(ctypes.cast(libc.pause, ctypes.c_void_p), None)\n"
+    )
+    rig.publish(made(session=f"s-{n}") for n in range(20))
+    sink = rig.start(PYTHONPATH=str(tmp_path))
+    rig.wait_until_done(20)
+    freeze(kafka_pid)
+    sink.send_signal(signal.SIGTERM)
+    eventually(lambda: rig.told(sink, "sink_stopped"))
+    assert rig.told(sink, "group_left_in_silence")
+    os.kill(kafka_pid, signal.SIGCONT)
     assert sink.wait(10) == 0, rig.log_of(sink)
 
 
