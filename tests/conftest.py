@@ -3,7 +3,7 @@
 import signal
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 
 import tests.services
 from config.embedded.services import EmbeddedServices
+from tests.log_ends import end_of
 from tests.own_places import drop, migrated_template, own_database, own_topic
 from tests.services import Services
 from tests.sink_rig import SinkRig
@@ -30,6 +31,16 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     Such as gzip's, which has the time in it: with different names the workers refuse to begin.
     """
     return argname if isinstance(val, bytes) else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add to a failure how the logs end that processes of the test have left in its directory."""
+    report = yield
+    logs = getattr(item, "funcargs", {}).get("tmp_path")
+    if report.failed and logs is not None:
+        report.sections += [(f"end of {log.name}", end_of(log)) for log in sorted(logs.rglob("*.log"))]
+    return report
 
 
 @pytest.fixture(autouse=True)
