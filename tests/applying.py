@@ -24,6 +24,7 @@ from consumers.storm import Storm
 from consumers.write import Tally, Write
 from schemas.event import SessionEvent
 from tests.events import Key
+from tests.eventually import PATIENCE_S
 from tests.reads import TOPIC_ID, read
 
 BATCH_ROWS = 20_000
@@ -140,7 +141,7 @@ def applying(database_url: str, kafka: str, topic: str, *, timeout_s: float = 30
         made_here.ahead.start()
         yield made_here
         made_here.ahead.end()
-        made_here.ahead.join(5)
+        made_here.ahead.join(PATIENCE_S)
 
 
 def states(of: Applying) -> dict[Key, tuple[str, list[str]]]:

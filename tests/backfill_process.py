@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.fake_asleep import KEY, FakeAsleep
 from tests.relay_process import INHERITED, ROOT
 
@@ -67,7 +67,7 @@ class BackfillProcess:
 
     def stop(self, signum: signal.Signals) -> int:
         self.process.send_signal(signum)
-        return self.wait(15)
+        return self.wait(PATIENCE_S)
 
     @property
     def log(self) -> str:

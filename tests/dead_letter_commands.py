@@ -31,5 +31,5 @@ def listed(rig: SinkRig, *arguments: object) -> list[dict[str, Any]]:
 
 def wait_for(rig: SinkRig, count: int, *arguments: object) -> list[dict[str, Any]]:
     """Wait until so many are listed."""
-    eventually(lambda: len(listed(rig, *arguments)) == count, within_s=30, every_s=0.2)
+    eventually(lambda: len(listed(rig, *arguments)) == count, every_s=0.2)
     return listed(rig, *arguments)

@@ -5,13 +5,15 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 T = TypeVar("T")
+PATIENCE_S: Final = 60.0
+"""So long a test waits for what no promise bounds, however busy the machine is."""
 _REST: Final = 4
 """Between two questions, as a multiple of how long the last one took."""
 _SHORTEST_REST_S: Final = 0.02
 _LONGEST_REST_S: Final = 0.2
 
 
-def eventually(condition: Callable[[], T], within_s: float = 15.0, every_s: float | None = None) -> T:
+def eventually(condition: Callable[[], T], within_s: float = PATIENCE_S, every_s: float | None = None) -> T:
     """Ask until the answer is truthy and return it; fail when the time is over.
 
     Args:

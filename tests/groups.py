@@ -8,6 +8,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
+from tests.eventually import PATIENCE_S
+
 PROTOCOLS = ("classic", "consumer")
 _QUICK = {"consumer.session.timeout.ms": "2000", "consumer.heartbeat.interval.ms": "300"}
 
@@ -20,10 +22,10 @@ def make_quick(admin: AdminClient, group: str) -> None:
     ]
     resource = ConfigResource(ResourceType.GROUP, group, incremental_configs=entries)
     for changed in admin.incremental_alter_configs([resource]).values():
-        changed.result(20)
+        changed.result(PATIENCE_S)
 
 
 def members(admin: AdminClient, group: str) -> set[str]:
     """Ids of those who are in it now."""
-    told = admin.describe_consumer_groups([group])[group].result(10)
+    told = admin.describe_consumer_groups([group])[group].result(PATIENCE_S)
     return {member.member_id for member in told.members}

@@ -30,7 +30,7 @@ def own_topic(admin: AdminClient) -> str:
         NewTopic(name, PARTITIONS, 1, config=FOREVER | {"max.message.bytes": str(4 * 1024 * 1024)}),
         NewTopic(f"{name}.dlq", 1, 1, config=FOREVER | {"max.message.bytes": str(5 * 1024 * 1024)}),
     ]
-    eventually(lambda: _are_made(admin, wanted), within_s=60, every_s=0.2)
+    eventually(lambda: _are_made(admin, wanted), every_s=0.2)
     return name
 
 

@@ -7,7 +7,7 @@ from typing import Self
 
 from config.embedded.postgres import Postgres, choose_install
 from config.embedded.processes import Child, Identity, end, identify, kill, spawn
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.ports import free_port
 
 
@@ -48,7 +48,7 @@ class Server:
         identity = identify(child.process.pid)
         assert identity is not None
         self._running = identity, child
-        eventually(self.postgres.is_ready, within_s=30)
+        eventually(self.postgres.is_ready)
 
     def kill(self) -> None:
         """`kill -9` of it with all that belongs to it."""
@@ -56,7 +56,7 @@ class Server:
         identity, child = self._running
         self._running = None
         kill(identity)
-        child.process.wait(10)
+        child.process.wait(PATIENCE_S)
 
     def end(self) -> None:
         """End it in order, if it runs."""
@@ -64,4 +64,4 @@ class Server:
             identity, child = self._running
             self._running = None
             end([identity])
-            child.process.wait(10)
+            child.process.wait(PATIENCE_S)

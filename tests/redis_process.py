@@ -9,7 +9,7 @@ from typing import Any
 from redis import Redis as Client
 
 from config.embedded.redis import Redis
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.freezing import freeze
 from tests.ports import free_port
 
@@ -41,7 +41,7 @@ class RedisProcess:
         self._process.wait()
 
     def client(self) -> Client:
-        return Client.from_url(self.url, socket_timeout=5)
+        return Client.from_url(self.url, socket_timeout=PATIENCE_S)
 
     def fields(self, key: str) -> dict[str, str]:
         """What each process tells of one key of a limit."""

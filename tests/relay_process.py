@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from tests.deliveries import API_KEY, SIGNING_KEY
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 
 SOURCES = {
     "asleep": {
@@ -101,7 +101,7 @@ class RelayProcess:
             wanted = {"event": event, **fields}
             return next((line for line in self.lines() if wanted.items() <= line.items()), None)
 
-        line = eventually(found, within_s=60)  # a busy machine is no failure
+        line = eventually(found)  # a busy machine is no failure
         assert line is not None
         return line
 
@@ -151,9 +151,10 @@ def records(kafka: str, topic: str) -> list[Message]:
     """Everything that a topic holds now."""
     consumer = Consumer({"bootstrap.servers": kafka, "group.id": "none", "enable.auto.commit": False})
     try:
-        partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        partitions = consumer.list_topics(topic, timeout=PATIENCE_S).topics[topic].partitions
         ends = {
-            p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=10)[1] for p in partitions
+            p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=PATIENCE_S)[1]
+            for p in partitions
         }
         consumer.assign([TopicPartition(topic, p, 0) for p in partitions])
         found: list[Message] = []

@@ -14,7 +14,7 @@ from confluent_kafka.cimpl import NewTopic
 from typer.testing import CliRunner, Result
 
 from session_relay.cli import app
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.own_places import FOREVER
 from tests.sink_rig import SinkRig
 
@@ -60,7 +60,7 @@ def new_topic(admin: AdminClient, partitions: int = 2) -> str:
     """A topic to replay to."""
     name = f"test-{uuid.uuid4()}"
     for made in admin.create_topics([NewTopic(name, partitions, 1, config=FOREVER)]).values():
-        made.result(20)
+        made.result(PATIENCE_S)
     eventually(lambda: _is_led(admin, name))
     return name
 
@@ -78,7 +78,7 @@ def ends(admin: AdminClient, topic: str) -> dict[int, int]:
     count = len(admin.list_topics(topic, 20).topics[topic].partitions)
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
     asked = {TopicPartition(topic, number): latest for number in range(count)}
-    return {at.partition: found.result(20).offset for at, found in admin.list_offsets(asked).items()}
+    return {at.partition: found.result(PATIENCE_S).offset for at, found in admin.list_offsets(asked).items()}
 
 
 def records(rig: SinkRig, topic: str) -> list[Sent]:
@@ -119,7 +119,7 @@ def untouched(rig: SinkRig, admin: AdminClient, topics: Sequence[str]) -> dict[s
 
 def group_offsets(rig: SinkRig, admin: AdminClient) -> dict[str, Any]:
     """Every group of the cluster that replays could have joined, and the live one's offsets in Kafka."""
-    groups = admin.list_consumer_groups().result(20).valid
+    groups = admin.list_consumer_groups().result(PATIENCE_S).valid
     names = sorted(group.group_id for group in groups if "replay" in group.group_id)
     consumer = Consumer({"bootstrap.servers": rig.kafka, "group.id": rig.topic})
     count = len(consumer.list_topics(rig.topic, 20).topics[rig.topic].partitions)
@@ -131,6 +131,6 @@ def group_offsets(rig: SinkRig, admin: AdminClient) -> dict[str, Any]:
         except KafkaException:  # a cluster that was just started has no coordinator for a moment
             return None
 
-    offsets = eventually(committed, within_s=60, every_s=0.2)
+    offsets = eventually(committed, every_s=0.2)
     consumer.close()
     return {"groups": names, "committed": offsets}

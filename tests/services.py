@@ -21,7 +21,7 @@ from confluent_kafka.admin import AdminClient
 from config.embedded.services import EmbeddedServices
 from config.embedded.status import Addresses
 from tests.docs.source_tree import ROOT
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.floors import floors
 from tests.ports import free_port
 
@@ -134,6 +134,6 @@ def _composed(service: str) -> dict[str, Any]:
 def _lists_topics(bootstrap_servers: str) -> bool:
     try:
         client = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
-        return bool(client.list_topics(timeout=5).brokers)
+        return bool(client.list_topics(timeout=PATIENCE_S).brokers)
     except KafkaException:
         return False

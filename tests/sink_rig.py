@@ -16,7 +16,7 @@ from config.embedded.services import EmbeddedServices
 from schemas.codec import encode
 from schemas.event import SessionEvent
 from tests.events import expected_of
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.own_places import QUIET
 from tests.services import Services
 
@@ -54,10 +54,10 @@ class SinkRig:
             sink.terminate()
         for sink in running:
             try:
-                sink.wait(12)
+                sink.wait(PATIENCE_S)
             except subprocess.TimeoutExpired:
                 sink.kill()
-                sink.wait(10)
+                sink.wait(PATIENCE_S)
         self._table.close()
 
     def environment(self, **settings: str) -> dict[str, str]:
@@ -120,7 +120,7 @@ class SinkRig:
             self.producer.produce(self.topic, value, key)
             self.producer.poll(0)
             count += 1
-        assert self.producer.flush(20) == 0
+        assert self.producer.flush(PATIENCE_S) == 0
         return count
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:

@@ -17,7 +17,7 @@ import httpx
 
 from config.errors import ExitCode
 from tests.docs.source_tree import ROOT
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.ports import free_port
 
 IMAGE: Final = "session-relay"
@@ -118,7 +118,7 @@ def _targets(url: str) -> dict[str, list[str]]:
     """The health of what is scraped, by job."""
     health: dict[str, list[str]] = {}
     for target in (
-        httpx.get(url, timeout=5, trust_env=False).raise_for_status().json()["data"]["activeTargets"]
+        httpx.get(url, timeout=PATIENCE_S, trust_env=False).raise_for_status().json()["data"]["activeTargets"]
     ):
         health.setdefault(target["labels"]["job"], []).append(target["health"])
     return health
@@ -143,7 +143,7 @@ def _started_and_ended(network: str, user: str) -> float:
         *("--network", network, "--publish", f"127.0.0.1:{port}:8080", *told, IMAGE),
     ).strip()
     try:
-        eventually(lambda: _answers(f"http://127.0.0.1:{port}/readyz"), within_s=60)
+        eventually(lambda: _answers(f"http://127.0.0.1:{port}/readyz"))
         took_s = time.monotonic() - began_s
         docker("exec", relay, "python", "-m", "config.healthcheck")
         docker("stop", "--time", "15", relay)

@@ -14,6 +14,7 @@ from schemas.event import EventType
 from tests.docs.source_tree import ROOT
 from tests.docs.tables import README
 from tests.events import made
+from tests.eventually import PATIENCE_S
 from tests.sink_rig import SinkRig
 
 pytestmark = pytest.mark.integration
@@ -27,11 +28,11 @@ def test_the_commands_shown_say_what_is_shown(rig: SinkRig, admin: AdminClient, 
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m session_relay.cli "$@"\n')
     program.chmod(0o755)
     for created in admin.create_topics([NewTopic("lab.events", 3, 1)]).values():
-        created.result(20)
+        created.result(PATIENCE_S)
     kinds = EventType.SESSION_STARTED, EventType.SESSION_COMPLETE
     rig.publish(made(session=f"night-{n}", user=f"u-{n}", kind=kind) for n in range(20) for kind in kinds)
     sink = rig.start()
-    rig.wait_until_done(40, within_s=60)
+    rig.wait_until_done(40)
     sink.terminate()
     assert sink.wait(30) == 0
     rig.query("UPDATE sessions SET timezone = 'Asia/Seoul' WHERE session_id = 'night-3'")

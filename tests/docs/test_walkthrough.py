@@ -85,4 +85,4 @@ def test_a_delivery_of_ones_own_becomes_a_row(said: list[str]) -> None:
         def rows() -> list[tuple[str, str]]:
             return connection.execute("SELECT user_id, event_id::text FROM sessions").fetchall()
 
-        assert eventually(rows, within_s=30) == [("nora", event_id)]
+        assert eventually(rows) == [("nora", event_id)]

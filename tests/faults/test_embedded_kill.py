@@ -82,7 +82,7 @@ def test_the_killed_owner_takes_all_with_it(state_dir: Path) -> None:
         everybody = family(remembered(state_dir))
         assert all(one.is_alive() for one in everybody)
         process.kill()
-        eventually(lambda: not any(one.is_alive() for one in everybody), within_s=20)
+        eventually(lambda: not any(one.is_alive() for one in everybody))
     assert remembered(state_dir).services == {}  # it was an orderly end
 
 
@@ -96,7 +96,7 @@ def test_the_killed_keeper_takes_all_with_it_and_the_next_start_is_clean(state_d
             connection.commit()
             everybody = family(state)
             os.kill(state.keeper.pid, signal.SIGKILL)
-            eventually(lambda: not any(one.is_alive() for one in everybody), within_s=20)
+            eventually(lambda: not any(one.is_alive() for one in everybody))
     with EmbeddedServices.running(state_dir) as services:
         with psycopg.connect(services.addresses.database_url) as connection:
             connection.execute("TABLE kept")
@@ -105,12 +105,12 @@ def test_the_killed_keeper_takes_all_with_it_and_the_next_start_is_clean(state_d
 
 def test_an_owner_killed_during_the_start_leaves_nothing(state_dir: Path) -> None:
     with owner(state_dir) as process:
-        eventually(lambda: "kafka-1" in remembered(state_dir).services, within_s=20)
+        eventually(lambda: "kafka-1" in remembered(state_dir).services)
         state = remembered(state_dir)
         assert not state.ready
         process.kill()
         started = [one for one in (state.keeper, *state.services.values()) if one]
-        eventually(lambda: not any(one.is_alive() for one in started), within_s=20)
+        eventually(lambda: not any(one.is_alive() for one in started))
 
 
 def test_services_of_which_one_has_died_are_not_taken_for_running(state_dir: Path) -> None:

@@ -18,7 +18,7 @@ from config.health import LIVE_PATHS, READY_PATHS
 from tests.backfill_process import BackfillProcess
 from tests.deliveries import as_body, generic_session
 from tests.events import made
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.fake_asleep import Answer, FakeAsleep
 from tests.integration.test_sink_metrics import base_url
 from tests.kafka_wire import KafkaWire
@@ -57,7 +57,7 @@ class Asker:
         assert {status for path, status in self.statuses if path in LIVE_PATHS} == {200}
 
     def _ask(self, stop: threading.Event) -> None:
-        with httpx.Client(base_url=self.url, timeout=10, trust_env=False) as client:
+        with httpx.Client(base_url=self.url, timeout=PATIENCE_S, trust_env=False) as client:
             while not stop.wait(0.1):
                 for path in (*LIVE_PATHS, *READY_PATHS):
                     began_s = time.monotonic()
@@ -65,7 +65,7 @@ class Asker:
                     self.took_s.append(time.monotonic() - began_s)
 
     def ready(self) -> tuple[int, dict[str, Any]]:
-        answer = httpx.get(f"{self.url}/readyz", timeout=10, trust_env=False)
+        answer = httpx.get(f"{self.url}/readyz", timeout=PATIENCE_S, trust_env=False)
         return answer.status_code, answer.json()["dependencies"]
 
     def wait_for(self, status: int, name: str, *, up: bool, problem: str = "") -> dict[str, Any]:
@@ -82,7 +82,7 @@ class Asker:
             return row if good else None
 
         try:
-            row = eventually(as_wanted, within_s=40, every_s=0.1)
+            row = eventually(as_wanted, every_s=0.1)
         except AssertionError as late:
             raise AssertionError(f"{status}, {name} up={up} {problem}; but {seen}") from late
         assert row is not None
@@ -194,7 +194,7 @@ def test_a_relay_needs_kafka_or_its_spool_and_says_which_is_left(
         began_s = time.monotonic()  # nothing comes: it must not be called up for want of failures
         while time.monotonic() < began_s + 2:
             assert not sidecar.ready()[1]["kafka"]["up"]
-        eventually(lambda: relay.post("/webhooks/plain", BODY).status_code == 503, within_s=30)
+        eventually(lambda: relay.post("/webhooks/plain", BODY).status_code == 503)
         sidecar.wait_for(503, "spool", up=False, problem="it is full")
         assert not public.ready()[1]["kafka"]["up"]
         wire.proxy.heal()

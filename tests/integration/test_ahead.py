@@ -16,7 +16,7 @@ from consumers.offsets import Offsets
 from consumers.positions import Position, Row
 from consumers.write import Write
 from tests.events import made
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.reads import TOPIC_ID, read
 
 pytestmark = pytest.mark.integration
@@ -57,7 +57,7 @@ def ahead(pool: ConnectionPool) -> Iterator[Ahead]:
     found.start()
     yield found
     found.end()
-    found.join(5)
+    found.join(PATIENCE_S)
 
 
 def asked(url: str, question: str) -> list[tuple[Any, ...]]:
@@ -116,7 +116,7 @@ def test_what_has_waited_for_long_is_staged_anew(pool: ConnectionPool, database_
     assert ahead.take(one) is None
     assert asked(database_url, IN_TRANSACTION) == [(0,)]
     ahead.end()
-    ahead.join(5)
+    ahead.join(PATIENCE_S)
 
 
 @pytest.mark.parametrize("connections", [1, 2])
@@ -128,7 +128,7 @@ def test_the_last_connections_are_left_to_others(database_url: str, connections:
         first, second = batch(0, ["a"]), batch(1, ["b"])
         ahead.begin(second)
         ahead.end()  # it has been tried, if it ever is
-        ahead.join(5)
+        ahead.join(PATIENCE_S)
         assert asked(database_url, IN_TRANSACTION) == [(0,)]
         write(first, at(0))
         write(second, at(1))
@@ -167,7 +167,7 @@ def test_rows_that_postgres_refuses_are_the_writes_to_judge(ahead: Ahead, databa
     one.reads[0].row = one.reads[0].row[:30]
     ahead.begin(one)
     ahead.end()  # it has been tried
-    ahead.join(5)
+    ahead.join(PATIENCE_S)
     staged: Staged | None = ahead.take(one)
     assert staged is None
     assert asked(database_url, IN_TRANSACTION) == [(0,)]

@@ -13,6 +13,7 @@ from confluent_kafka.cimpl import TopicPartition
 from config.errors import ExitCode, RelayError, StoppedForSafety
 from tests.archives import DAY_MS, EVENTS, archived, files, manifest, publish_over_days
 from tests.events import NOW_US, made, spread
+from tests.eventually import PATIENCE_S
 from tests.replay_commands import ends, new_topic, records, run, told, untouched
 from tests.sink_rig import SinkRig
 
@@ -77,7 +78,7 @@ def test_a_second_run_archives_only_what_is_new(rig: SinkRig, tmp_path: Path) ->
 def removed(rig: SinkRig, admin: AdminClient, to: dict[int, int]) -> None:
     """As retention does."""
     for one in admin.delete_records([TopicPartition(rig.topic, n, at) for n, at in to.items()]).values():
-        one.result(20)
+        one.result(PATIENCE_S)
 
 
 REBUILD = ("replay", "--rebuild", "--execute", "--from-archive")
@@ -91,7 +92,7 @@ def test_without_its_topic_the_table_is_rebuilt(rig: SinkRig, admin: AdminClient
     rig.let_write(len(log))
     archived(rig, archive)
     for deleted in admin.delete_topics([rig.topic]).values():
-        deleted.result(20)
+        deleted.result(PATIENCE_S)
     rig.query("TRUNCATE sessions")
     plan = told(rig, "replay", "--rebuild", "--from-archive", archive)
     assert (plan["records"], plan["topic_is_there"], plan["beyond_the_log"]) == (len(log), False, 0)

@@ -12,7 +12,7 @@ from consumers.selection import LetterTable, Selection
 from schemas.codec import encode
 from tests.dead_letter_commands import listed, run, told, wait_for
 from tests.events import made
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.integration.test_dead_letters_projected import put
 from tests.sink_rig import SinkRig
 
@@ -206,9 +206,9 @@ def test_a_record_that_brings_the_sink_down_is_stepped_over_and_can_be_sent_agai
     first = rig.start()
     rig.wait_until_done(1)
     rig.publish([made(session=name) for name in ("crash", "after")])
-    assert first.wait(20) == ExitCode.FAILED
+    assert first.wait(PATIENCE_S) == ExitCode.FAILED
     second = rig.start(SINK__BATCH_ROWS="1")
-    assert second.wait(20) == ExitCode.FAILED
+    assert second.wait(PATIENCE_S) == ExitCode.FAILED
     (told_there,) = rig.told(second, "batch_stops_the_sink")
     assert told_there["first_and_last_offsets"] == {str(busy_partition(rig)): [1, 1]}
     place = (rig.topic, busy_partition(rig), 1)
@@ -231,7 +231,7 @@ def test_a_record_of_a_newer_schema_can_be_stepped_over_too(rig: SinkRig) -> Non
     sink = rig.start()
     rig.wait_until_done(1)
     rig.publish_bytes([(b"u-1", NEWER)])
-    assert sink.wait(20) == ExitCode.STOPPED_FOR_SAFETY
+    assert sink.wait(PATIENCE_S) == ExitCode.STOPPED_FOR_SAFETY
     run(rig, "park", rig.topic, busy_partition(rig), 1, "--execute")
     assert told(rig, "show", listed(rig, "--state", "skip")[0]["id"])["value"] == NEWER.hex()
     rig.start()

@@ -12,7 +12,7 @@ from producers.dead_letters import dead_letter
 from producers.delivery import Context
 from producers.reading import Rejected
 from schemas.codec import Problem
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.hostile_headers import produce_with_header
 from tests.sink_rig import SinkRig
 
@@ -25,7 +25,7 @@ OWN_PLACE = "origin_topic_id = kafka_topic_id AND origin_offset = kafka_offset A
 def put(rig: SinkRig, value: bytes | None, headers: list[tuple[str, bytes | None]] | None = None) -> None:
     """A record straight into the dead-letter topic."""
     rig.producer.produce(f"{rig.topic}.dlq", value, headers=headers or [])  # type: ignore[arg-type]
-    assert rig.producer.flush(20) == 0
+    assert rig.producer.flush(PATIENCE_S) == 0
 
 
 def letters(rig: SinkRig) -> int:
@@ -45,7 +45,7 @@ def accounted(rig: SinkRig) -> int:
 
 def test_what_the_sink_parks_becomes_a_row_with_its_bytes_and_origin(rig: SinkRig) -> None:
     rig.producer.produce(rig.topic, b"junk\x00", b"u-1", headers=[("a", b"\xff"), ("b", None)])
-    rig.producer.flush(20)
+    rig.producer.flush(PATIENCE_S)
     rig.start()
     eventually(lambda: letters(rig) == 1)
     row = rig.query(
@@ -86,7 +86,7 @@ def test_what_the_relay_parks_is_there_with_its_source_and_its_own_place(rig: Si
     rejected = Rejected(3, b'{"a": 1}', [Problem("$.sleep", "is missing")])
     record = dead_letter(rejected, context, "00-1-1-01", f"{rig.topic}.dlq")
     rig.producer.produce(record.topic, record.value, record.key, headers=list(record.headers))
-    rig.producer.flush(20)
+    rig.producer.flush(PATIENCE_S)
     rig.start()
     eventually(lambda: letters(rig) == 1)
     told = rig.query("SELECT stage, source, tenant, reason, detail, key, value FROM dead_letters")
@@ -122,7 +122,7 @@ def test_a_header_whose_name_is_no_text_brings_nothing_down(rig: SinkRig) -> Non
 def test_a_large_dead_letter_is_a_row_too(rig: SinkRig) -> None:
     large = Producer({"bootstrap.servers": rig.kafka, "message.max.bytes": 5 * 1024 * 1024})
     large.produce(f"{rig.topic}.dlq", bytes(4 * 1024 * 1024))
-    assert large.flush(20) == 0
+    assert large.flush(PATIENCE_S) == 0
     rig.start()
     eventually(lambda: letters(rig) == 1)
     assert rig.query("SELECT length(value) FROM dead_letters") == [(4 * 1024 * 1024,)]
@@ -134,13 +134,13 @@ def test_killed_sinks_project_each_once(rig: SinkRig) -> None:
     for turn in range(3):
         for _ in range(100):
             rig.producer.produce(f"{rig.topic}.dlq", chance.randbytes(20))
-        rig.producer.flush(20)
+        rig.producer.flush(PATIENCE_S)
         sink = rig.start()
-        eventually(lambda before=turn * 100: accounted(rig) > before, within_s=30)  # type: ignore[misc]
+        eventually(lambda before=turn * 100: accounted(rig) > before)  # type: ignore[misc]
         sink.send_signal(signal.SIGKILL)
-        sink.wait(10)
+        sink.wait(PATIENCE_S)
     rig.start()
-    eventually(lambda: accounted(rig) == 300, within_s=30)
+    eventually(lambda: accounted(rig) == 300)
     assert letters(rig) == 300
 
 
@@ -150,7 +150,7 @@ def test_closed_ones_are_removed_by_age_and_open_ones_never(rig: SinkRig) -> Non
     sink = rig.start()
     eventually(lambda: letters(rig) == 4)
     sink.send_signal(signal.SIGTERM)
-    assert sink.wait(10) == 0
+    assert sink.wait(PATIENCE_S) == 0
     rig.query("UPDATE dead_letters SET changed_at = now() - interval '40 days'")
     for number, state in enumerate(("redriven", "discarded", "skip")):
         rig.query(f"UPDATE dead_letters SET state = '{state}' WHERE origin_offset = {number}")

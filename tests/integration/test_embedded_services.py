@@ -20,7 +20,7 @@ from confluent_kafka.cimpl import NewTopic
 from config.embedded.kafka import LAST_COMPILER_LEFT_OUT
 from config.embedded.services import Addresses, EmbeddedServices, Mode, start_detached, status, stop
 from config.errors import RelayError
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.freezing import freeze
 
 pytestmark = pytest.mark.integration
@@ -63,12 +63,12 @@ def command(*args: str, **variables: str) -> subprocess.CompletedProcess[str]:
 def produce(addresses: Addresses, value: bytes) -> None:
     clients: dict[str, str | int | float | bool] = {"bootstrap.servers": addresses.kafka_bootstrap_servers}
     admin = AdminClient(clients)
-    if TOPIC not in admin.list_topics(timeout=10).topics:
-        admin.create_topics([NewTopic(TOPIC, 1, -1)])[TOPIC].result(10)
+    if TOPIC not in admin.list_topics(timeout=PATIENCE_S).topics:
+        admin.create_topics([NewTopic(TOPIC, 1, -1)])[TOPIC].result(PATIENCE_S)
     failed: list[str] = []
     producer = Producer({**clients, "enable.idempotence": True})
     producer.produce(TOPIC, value, on_delivery=lambda error, _: failed.append(str(error)) if error else None)
-    assert producer.flush(10) == 0
+    assert producer.flush(PATIENCE_S) == 0
     assert failed == []
 
 

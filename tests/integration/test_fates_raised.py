@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 from config.embedded.services import EmbeddedServices
 from config.errors import Poison
 from consumers.fates import SQLSTATES, PostgresUnavailable, TookTooLong, TryAgain, fate_of, postgres_errors
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.integration
 
@@ -166,7 +166,7 @@ def test_a_deadlock_is_tried_again_by_one_of_the_two(database_url: str, connecti
         thread.start()
         eventually(lambda: connection.execute(WAITS).fetchall())
         cross(other, 1)
-        thread.join(10)
+        thread.join(PATIENCE_S)
     assert sorted(fates, key=str) == sorted([None, TryAgain], key=str)
 
 

@@ -17,7 +17,7 @@ from consumers.positions import Position, Row
 from consumers.write import Write
 from schemas.event import SessionEvent
 from tests.events import made
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.reads import read
 
 pytestmark = pytest.mark.integration
@@ -58,7 +58,7 @@ def test_what_was_folded_onto_may_not_have_changed(write: Write, database_url: s
             eventually(lambda: look.execute(WAITS).fetchone())
             call(write, 1, 0, [BETWEEN])
         with pytest.raises(TryAgain):
-            folding.result(20)
+            folding.result(PATIENCE_S)
         call(write, 0, 1, AROUND)
         told = look.execute("SELECT event_id::text FROM sessions WHERE session_id = 's-1'").fetchall()
         outcomes = look.execute("SELECT written, stale FROM consumer_offsets WHERE partition = 0").fetchone()

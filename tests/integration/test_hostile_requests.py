@@ -57,7 +57,7 @@ def honest(relay: RelayProcess, rig: SinkRig) -> None:
     """An ordinary event is acknowledged and reaches the table."""
     session = f"honest-{next(numbers)}"
     assert relay.post("/webhooks/plain", event(session_id=session)).status_code == 200
-    eventually(lambda: rig.query(f"SELECT 1 FROM sessions WHERE session_id = '{session}'"), within_s=30)
+    eventually(lambda: rig.query(f"SELECT 1 FROM sessions WHERE session_id = '{session}'"))
 
 
 def status(wire: socket.socket, sent: bytes) -> int:

@@ -12,7 +12,7 @@ from schemas.codec import encode
 from schemas.event import MICROSECONDS, SessionEvent
 from tests.dead_letter_commands import told
 from tests.events import made
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.integration.test_dead_letters_command import insert
 from tests.integration.test_sink_metrics import base_url, samples
 from tests.sink_rig import OUTCOMES, SinkRig
@@ -52,7 +52,7 @@ def ages(rig: SinkRig, sink: subprocess.Popen[bytes], records: int) -> tuple[flo
 def place(admin: AdminClient, rig: SinkRig) -> set[tuple[int, str | None]]:
     """What the group has told Kafka: offsets, and what stands beside them."""
     wanted = ConsumerGroupTopicPartitions(rig.topic)
-    answer = admin.list_consumer_group_offsets([wanted])[rig.topic].result(10)
+    answer = admin.list_consumer_group_offsets([wanted])[rig.topic].result(PATIENCE_S)
     return {(at.offset, at.metadata) for at in answer.topic_partitions}
 
 
@@ -63,7 +63,7 @@ def committed(rig: SinkRig, admin: AdminClient, count: int) -> None:
     rig.wait_until_done(count)
     eventually(lambda: count in {offset for offset, _ in place(admin, rig)})
     sink.terminate()
-    assert sink.wait(10) == 0
+    assert sink.wait(PATIENCE_S) == 0
 
 
 def test_an_event_that_was_late_is_late(rig: SinkRig) -> None:
@@ -110,9 +110,9 @@ def test_the_member_that_goes_on_knows_what_is_read_again(rig: SinkRig, admin: A
     with psycopg.connect(rig.database_url) as holder:
         holder.execute(f"SELECT pg_advisory_lock({HELD})".encode())
         second = rig.start(SINK__BATCH_ROWS="100")
-        eventually(lambda: (200, "300") in place(admin, rig), within_s=20)
+        eventually(lambda: (200, "300") in place(admin, rig))
         second.kill()
-        second.wait(10)
+        second.wait(PATIENCE_S)
     third = rig.start()
     rig.wait_until_done(300)
     assert ages(rig, third, 100) == (0, 0)

@@ -21,7 +21,7 @@ from contextlib import suppress
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from consumers.member import Member
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 
 servers, topic, protocol, told = *sys.argv[1:4], []
 admin = AdminClient({"bootstrap.servers": servers})
@@ -37,7 +37,7 @@ def revoked(kafka, partitions):
 
 def are_given():
     with suppress(KafkaException):  # a coordinator that is not there yet
-        found = admin.describe_consumer_groups([topic])[topic].result(10).members
+        found = admin.describe_consumer_groups([topic])[topic].result(PATIENCE_S).members
         return any(one.assignment.topic_partitions for one in found)
 
 options = {"bootstrap.servers": servers, "group.id": topic, "group.protocol": protocol, "log_level": 0}

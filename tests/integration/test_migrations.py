@@ -17,7 +17,7 @@ from config.errors import ExitCode, RelayError, SettingsError, StoppedForSafety,
 from config.migrations.apply import LOCK_KEY, migrate
 from config.migrations.check import check_database, pending, require_current, version
 from config.migrations.files import Migration, migrations, read
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.proxy import Proxy
 
 pytestmark = pytest.mark.integration
@@ -127,8 +127,8 @@ def test_an_index_that_a_killed_migration_goes_on_building_is_waited_for(empty: 
         with pytest.raises(TimeoutError):
             migration.result(1)
         report.rollback()
-        orphan.result(10)
-        assert migration.result(10) == ["0002_b"]
+        orphan.result(PATIENCE_S)
+        assert migration.result(PATIENCE_S) == ["0002_b"]
     assert one(empty, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_v'::regclass") is True
 
 
@@ -167,7 +167,7 @@ def test_an_index_waits_for_an_old_snapshot_as_long_as_it_takes(empty: str) -> N
             migration.result(1)
         report.rollback()
         with pytest.raises(Unavailable, match="0003_c: a table that it changes is in use"):
-            migration.result(10)
+            migration.result(PATIENCE_S)
     assert migrate(empty, known=known) == ["0003_c"]
 
 
@@ -189,7 +189,7 @@ def test_a_migration_whose_sessions_die_leaves_no_lock_and_nothing_half_done(emp
             assert not migration.done()
         other.execute(KILL_OTHERS)
         with pytest.raises(Unavailable, match="migration"):
-            migration.result(10)
+            migration.result(PATIENCE_S)
     assert one(empty, "SELECT to_regclass('half')") is None
     assert migrate(empty, known=files(m0001_a="CREATE TABLE a ();"), lock_within_s=5) == ["0001_a"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.ports import free_port
 from tests.relay_process import RelayProcess
 from tests.sink_rig import SinkRig
@@ -21,7 +21,7 @@ _LONG_ENOUGH_S = 2.5
 
 
 def uptime_s(port: int) -> float:
-    text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_S).text
     return next(float(line.split()[1]) for line in text.splitlines() if line.startswith("app_uptime_seconds"))
 
 
@@ -40,7 +40,7 @@ def assert_each_once(text: str) -> None:
 
 def test_a_relay_tells_each_kind_once(tmp_path: Path) -> None:
     with RelayProcess.running(tmp_path, f"127.0.0.1:{free_port()}", "nowhere") as relay:
-        eventually(lambda: uptime_s(relay.sidecar_port) > _LONG_ENOUGH_S, within_s=60)
+        eventually(lambda: uptime_s(relay.sidecar_port) > _LONG_ENOUGH_S)
         relay.told("kafka_error", problem="_ALL_BROKERS_DOWN")
         relay.stop()
         assert_each_once(relay.log_text())
@@ -50,8 +50,8 @@ def test_a_sink_tells_each_kind_once(rig: SinkRig) -> None:
     """It is a member of two groups, has a client that asks and one that writes."""
     sink = rig.start(KAFKA__BOOTSTRAP_SERVERS=f"127.0.0.1:{free_port()}", METRICS__SINK_PORT="0")
     (line,) = eventually(lambda: rig.told(sink, "sidecar_started"))
-    eventually(lambda: uptime_s(line["port"]) > _LONG_ENOUGH_S, within_s=60)
+    eventually(lambda: uptime_s(line["port"]) > _LONG_ENOUGH_S)
     eventually(lambda: rig.told(sink, "kafka_error", problem="_ALL_BROKERS_DOWN"))
     sink.terminate()
-    sink.wait(20)
+    sink.wait(PATIENCE_S)
     assert_each_once(rig.log_of(sink))

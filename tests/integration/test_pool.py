@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from config import metrics
 from config.sections import DbSettings
 from consumers.pool import Pool, pool_of, sample
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.proxy import Proxy
 
 pytestmark = pytest.mark.integration
@@ -82,7 +82,7 @@ def test_what_is_lent_and_who_waits_is_told(database_url: str) -> None:
         waiting.start()
         eventually(lambda: told(pool) == (2, 0, 2, 1))
         lent.close()
-        waiting.join(10)
+        waiting.join(PATIENCE_S)
         eventually(lambda: told(pool) == (2, 2, 0, 0))
 
 

@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.kafka_wire import last_byte_of_a_batch
 from tests.proxy import Proxy
 
@@ -43,12 +43,12 @@ def proxy(heard: bytearray) -> Iterator[Proxy]:
         yield made
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()
-    thread.join(5)
+    thread.join(PATIENCE_S)
 
 
 @pytest.fixture
 def client(proxy: Proxy) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as end:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=PATIENCE_S) as end:
         end.sendall(b"hello")
         assert end.recv(10) == b"hello"
         yield end
@@ -67,7 +67,7 @@ def test_silence_keeps_connections_and_what_was_sent_arrives_afterwards(
     client.sendall(b"anybody?")
     with pytest.raises(TimeoutError):
         client.recv(10)
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as second:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=PATIENCE_S) as second:
         second.sendall(b"me too")
         proxy.heal()
         assert second.recv(10) == b"me too"
@@ -78,7 +78,7 @@ def test_silence_keeps_connections_and_what_was_sent_arrives_afterwards(
 def test_who_is_muted_waits_while_others_are_heard(proxy: Proxy, client: socket.socket) -> None:
     proxy.mute()
     client.sendall(b"later")
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as second:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=PATIENCE_S) as second:
         second.sendall(b"now")
         assert second.recv(10) == b"now"
     client.settimeout(0.2)
@@ -93,7 +93,7 @@ def test_a_reset_is_heard_as_one_and_new_connections_are_taken(proxy: Proxy, cli
     proxy.reset()
     with pytest.raises(ConnectionResetError):
         client.recv(1)
-    with socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as again:
+    with socket.create_connection(("127.0.0.1", proxy.port), timeout=PATIENCE_S) as again:
         again.sendall(b"here")
         assert again.recv(10) == b"here"
 
@@ -130,7 +130,10 @@ def test_a_delay_holds_back_both_ways(proxy: Proxy, client: socket.socket) -> No
 def test_a_server_that_is_away_ends_the_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = taken.getsockname()
-    with Proxy(*address) as proxy, socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as client:
+    with (
+        Proxy(*address) as proxy,
+        socket.create_connection(("127.0.0.1", proxy.port), timeout=PATIENCE_S) as client,
+    ):
 
         def refused() -> bool:
             try:
@@ -149,7 +152,7 @@ def test_its_end_is_quiet(caplog: pytest.LogCaptureFixture) -> None:
     """While it forwards: asyncio tells of what was cancelled as an error, which hides those of the test."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         with Proxy(*server.getsockname()) as proxy:
-            client = socket.create_connection(("127.0.0.1", proxy.port), timeout=5)
+            client = socket.create_connection(("127.0.0.1", proxy.port), timeout=PATIENCE_S)
             client.sendall(b"hello")
             end, _ = server.accept()
             assert end.recv(5) == b"hello"
@@ -177,7 +180,7 @@ def knock(port: int, ends: list[socket.socket]) -> None:
     """Connect, again and again, as long as somebody listens."""
     with suppress(OSError):
         while True:
-            ends.append(socket.create_connection(("127.0.0.1", port), timeout=5))
+            ends.append(socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S))
 
 
 def has_more_than(number: int, ends: list[socket.socket]) -> bool:

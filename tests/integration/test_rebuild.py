@@ -9,6 +9,7 @@ from confluent_kafka.cimpl import TopicPartition
 from config.errors import RelayError, SettingsError
 from schemas.event import EventType
 from tests.events import expected_of, history, made
+from tests.eventually import PATIENCE_S
 from tests.replay_commands import ends, run, told, untouched
 from tests.sink_rig import SinkRig
 
@@ -104,7 +105,7 @@ def test_rows_that_are_older_than_the_log_stay(rig: SinkRig, admin: AdminClient)
     sink.terminate()
     assert sink.wait(30) == 0
     for one in admin.delete_records([TopicPartition(rig.topic, home, 30)]).values():
-        one.result(20)
+        one.result(PATIENCE_S)
     plan = told(rig, "replay", "--rebuild")
     assert (plan["records"], plan["beyond_the_log"]) == (20, 30)
     done = told(rig, "replay", "--rebuild", "--execute")
@@ -121,7 +122,7 @@ def test_the_count_of_older_rows_is_noted_with_them(rig: SinkRig, admin: AdminCl
     assert sink.wait(30) == 0
     held = ends(admin, rig.topic)
     for one in admin.delete_records([TopicPartition(rig.topic, n, e) for n, e in held.items()]).values():
-        one.result(20)
+        one.result(PATIENCE_S)
     rig.query(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;"
         "CREATE TRIGGER refused BEFORE UPDATE ON replays FOR EACH ROW"
@@ -145,7 +146,7 @@ def test_what_retention_takes_between_two_runs_is_told(rig: SinkRig, admin: Admi
     assert sink.wait(30) == 0
     grown = {number: end for number, end in ends(admin, rig.topic).items() if end > home[number]}
     for one in admin.delete_records([TopicPartition(rig.topic, n, e) for n, e in grown.items()]).values():
-        one.result(20)
+        one.result(PATIENCE_S)
     error = run(rig, "replay", "--rebuild", "--execute").exception
     assert isinstance(error, RelayError)
     assert "retention has removed what comes next" in str(error)

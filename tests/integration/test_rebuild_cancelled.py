@@ -8,7 +8,7 @@ import pytest
 
 from config.errors import ExitCode
 from tests.events import spread
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.replay_commands import children_of, started, told
 from tests.sink_rig import SinkRig
 
@@ -33,11 +33,11 @@ def test_one_that_folds_is_cancelled(rig: SinkRig, tmp_path: Path, processes: in
         (shown,) = told(rig, "replays", "list")["replays"] or [{"phase": "", "read": 0}]
         return shown["phase"] == "folding" and 0 < shown["read"] < 3_000
 
-    eventually(halfway, within_s=60, every_s=0.2)
+    eventually(halfway, every_s=0.2)
     children = children_of(command.pid)
     assert len(children) == (processes if processes > 1 else 0)
     assert told(rig, "replays", "cancel", 1, "--execute")["executed"]
-    assert command.wait(15) == ExitCode.FAILED
+    assert command.wait(PATIENCE_S) == ExitCode.FAILED
     assert "replay 1 has ended in the meantime" in log.read_text("utf-8")
     assert "Traceback" not in log.read_text("utf-8")
     assert [child for child in children if Path(f"/proc/{child}").exists()] == []

@@ -13,7 +13,7 @@ from confluent_kafka.cimpl import NewPartitions
 from config.errors import ExitCode, RelayError, SettingsError
 from schemas.codec import encode
 from tests.events import Expected, expected_of, history, made, spread
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.own_places import PARTITIONS
 from tests.replay_commands import children_of, run, started, told
 from tests.sink_rig import SinkRig
@@ -70,7 +70,7 @@ def test_a_session_that_another_process_changes_meanwhile_is_folded_again(
     with psycopg.connect(rig.database_url) as other:
         other.execute("UPDATE rebuild_1.sessions SET kafka_offset = kafka_offset + 100")
         command = started(rig, tmp_path / "rebuild.log", *COMMAND)
-        eventually(lambda: rig.query(WAITING) == [(1,)], within_s=60)
+        eventually(lambda: rig.query(WAITING) == [(1,)])
         other.commit()
     assert command.wait(60) == ExitCode.DONE, (tmp_path / "rebuild.log").read_text("utf-8")
     assert dict(rig.query(WINNERS.format("rebuild_1")))["s-1"] == last.event_id
@@ -81,7 +81,7 @@ def test_added_partitions_make_a_rebuild_begin_anew(rig: SinkRig, admin: AdminCl
     rig.let_write(1)
     told(rig, "replay", "--rebuild", "--execute")
     for one in admin.create_partitions([NewPartitions(rig.topic, PARTITIONS + 1)]).values():
-        one.result(20)
+        one.result(PATIENCE_S)
     error = run(rig, "replay", "--rebuild", "--execute").exception
     assert isinstance(error, RelayError)
     assert f"partition {PARTITIONS} was added since" in str(error)
@@ -96,8 +96,8 @@ def test_one_that_is_killed_ends_all_and_the_same_command_goes_on(rig: SinkRig, 
     rig.let_write(len(log))
     command = started(rig, tmp_path / "rebuild.log", *COMMAND, "--rate", 200)
     shadow = "SELECT count(*) FROM pg_namespace WHERE nspname = 'rebuild_1'"
-    eventually(lambda: rig.query(shadow) == [(1,)] and len(children_of(command.pid)) == 2, within_s=60)
-    eventually(lambda: rig.query("SELECT count(*) > 0 FROM rebuild_1.sessions") == [(True,)], within_s=60)
+    eventually(lambda: rig.query(shadow) == [(1,)] and len(children_of(command.pid)) == 2)
+    eventually(lambda: rig.query("SELECT count(*) > 0 FROM rebuild_1.sessions") == [(True,)])
     children = children_of(command.pid)
     os.kill(children[0], signal.SIGKILL)
     assert command.wait(30) == ExitCode.FAILED

@@ -14,6 +14,7 @@ from schemas.codec import encode
 from schemas.event import EventType
 from schemas.identity import event_id
 from tests.events import made, spread
+from tests.eventually import PATIENCE_S
 from tests.rebuilding import begun
 from tests.replay_commands import ends, run, told
 from tests.sink_rig import SinkRig
@@ -34,7 +35,7 @@ def test_nothing_is_turned_back_or_lost_beyond_the_log(rig: SinkRig, admin: Admi
     before = rig.query(ROWS)
     home = next(number for number, end in ends(admin, rig.topic).items() if end)
     for one in admin.delete_records([TopicPartition(rig.topic, home, 30)]).values():
-        one.result(20)
+        one.result(PATIENCE_S)
     done = told(rig, *SWAP)
     assert (done["swapped"], done["beyond_the_log"]) == (True, 30)
     assert rig.query(ROWS) == before
@@ -51,14 +52,14 @@ def test_what_sinks_wrote_after_the_last_look_is_folded_behind_the_lock(rig: Sin
     log = spread(random.Random(6), 600, 30)
     rig.publish(log[:400])
     rig.start()
-    rig.wait_until_done(400, within_s=60)
+    rig.wait_until_done(400)
     rig.query('CREATE INDEX "sessions_byUser" ON sessions (user_id)')
     with begun(rig, slowly=slowly) as (building, replay):
         building.catch_up(lambda _: None)
         building.finish(lambda _: None)
         since = building.finish(lambda _: None)  # as a command does that goes on
         rig.publish(log[400:])
-        rig.wait_until_done(600, within_s=60)
+        rig.wait_until_done(600)
         created = rig.query("SELECT session_id, created_at FROM sessions ORDER BY 1")
         assert swapped(building, replay, since)
     rig.assert_as_expected(log)

@@ -8,7 +8,7 @@ import pytest
 
 from config.embedded.services import EmbeddedServices
 from tests.deliveries import as_body, generic_session
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.relay_process import RelayProcess, records
 
 pytestmark = pytest.mark.integration
@@ -35,7 +35,7 @@ def test_what_is_under_way_is_answered_before_the_end(
     kafka = services.addresses.kafka_bootstrap_servers
     with RelayProcess.running(tmp_path, kafka, topic) as relay:
         eventually(relay.is_ready)
-        with socket.create_connection(("127.0.0.1", relay.port), timeout=10) as wire:
+        with socket.create_connection(("127.0.0.1", relay.port), timeout=PATIENCE_S) as wire:
             head = b"POST /webhooks/plain HTTP/1.1\r\nhost: relay\r\ncontent-length: %d\r\n\r\n" % len(BODY)
             wire.sendall(head + BODY[:10])
             assert relay.post("/webhooks/plain", BODY).status_code == 200  # so the first has been begun too
@@ -43,7 +43,7 @@ def test_what_is_under_way_is_answered_before_the_end(
             relay.told("relay_stopping")
             wire.sendall(BODY[10:])
             assert wire.recv(13) == b"HTTP/1.1 200 "
-        assert relay.process.wait(10) == 0
+        assert relay.process.wait(PATIENCE_S) == 0
     assert len(records(kafka, topic)) == 2
 
 
@@ -75,14 +75,14 @@ def test_a_port_that_is_taken_is_said_and_not_shared(
             },
         )
         again.client.close()
-        assert again.process.wait(20) == 2
+        assert again.process.wait(PATIENCE_S) == 2
         assert f"port {relay.port}" in (second / "relay.log").read_text()
 
 
 def test_a_relay_without_a_source_says_what_to_set(tmp_path: Path) -> None:
     relay = RelayProcess(tmp_path, {"METRICS__RELAY_PORT": "0"})
     relay.client.close()
-    assert relay.process.wait(20) == 2
+    assert relay.process.wait(PATIENCE_S) == 2
     assert "ASLEEP_API_KEY" in (tmp_path / "relay.log").read_text()
 
 

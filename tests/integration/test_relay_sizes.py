@@ -16,6 +16,7 @@ from config.sections import KafkaSettings
 from producers.delivery import TooLarge
 from producers.options import MAX_MESSAGE_BYTES
 from producers.publish import Publisher, Record
+from tests.eventually import PATIENCE_S
 
 pytestmark = pytest.mark.integration
 OURS, KAFKAS = 4 * 1024 * 1024, 1_048_588
@@ -43,7 +44,7 @@ def test_a_large_record_spoils_no_small_one(
     topic = f"test-{uuid.uuid4()}"
     new = NewTopic(topic, 1, 1, config={"max.message.bytes": str(most_bytes)})
     for made in admin.create_topics([new]).values():
-        made.result(20)
+        made.result(PATIENCE_S)
     kafka = KafkaSettings(
         bootstrap_servers=services.addresses.kafka_bootstrap_servers, events_topic=topic, options=options
     )

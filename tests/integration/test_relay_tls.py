@@ -15,7 +15,7 @@ import pytest
 from config.embedded.services import EmbeddedServices
 from tests.certificates import PASSWORD, issue
 from tests.deliveries import as_body, generic_session
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.hostile import LINE, PLAIN, bare, request
 from tests.relay_process import RelayProcess, records
 
@@ -33,7 +33,7 @@ def connected(relay: RelayProcess, trusted: Path) -> Iterator[ssl.SSLSocket]:
     """A connection that trusts this certificate alone."""
     context = ssl.create_default_context(cafile=str(trusted))
     with (
-        socket.create_connection(("127.0.0.1", relay.port), timeout=10) as plain,
+        socket.create_connection(("127.0.0.1", relay.port), timeout=PATIENCE_S) as plain,
         context.wrap_socket(plain, server_hostname="127.0.0.1") as wire,
     ):
         yield wire
@@ -67,7 +67,7 @@ def test_a_key_with_a_password_serves_tls_only(
         with connected(relay, cert) as wire:
             assert posts(wire)
             assert wire.version() == "TLSv1.3"
-        with socket.create_connection(("127.0.0.1", relay.port), timeout=10) as plain:
+        with socket.create_connection(("127.0.0.1", relay.port), timeout=PATIENCE_S) as plain:
             plain.sendall(request(PLAIN))
             assert not plain.recv(65_536).startswith(b"HTTP")
         assert PASSWORD not in relay.log_text()
@@ -169,7 +169,7 @@ def test_what_cannot_be_used_is_said_at_the_start(tmp_path: Path, what: str) -> 
     )
     relay.client.close()
     try:
-        assert relay.process.wait(20) == 2
+        assert relay.process.wait(PATIENCE_S) == 2
     except subprocess.TimeoutExpired:
         relay.end()
         raise

@@ -14,7 +14,7 @@ from consumers.replay.placing import partition_of
 from schemas.codec import encode
 from schemas.event import EventType
 from tests.events import made
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.replay_commands import ends, new_topic, records, run, told, untouched
 from tests.sink_rig import SinkRig
 
@@ -41,7 +41,7 @@ def test_all_of_it_arrives_as_it_was(rig: SinkRig, admin: AdminClient, target: s
     rig.publish_bytes([(None, b"poison"), (b"u-1", None)])
     rig.start()
     rig.wait_until_done(len(EVENTS) + 2)
-    eventually(lambda: rig.query("SELECT count(*) FROM dead_letters") == [(2,)], within_s=60)
+    eventually(lambda: rig.query("SELECT count(*) FROM dead_letters") == [(2,)])
     before = untouched(rig, admin, [rig.topic, f"{rig.topic}.dlq", target])
     plan = told(rig, "replay", "--topic", target)
     assert (plan["records"], plan["executed"]) == (len(EVENTS) + 2, False)
@@ -74,9 +74,9 @@ def test_one_users_records_come_from_one_partition(rig: SinkRig, target: str) ->
 def test_after_partitions_were_added_all_are_read(rig: SinkRig, admin: AdminClient, target: str) -> None:
     rig.publish(EVENTS)
     for grown in admin.create_partitions([NewPartitions(rig.topic, 8)]).values():
-        grown.result(20)
+        grown.result(PATIENCE_S)
     eventually(lambda: len(admin.list_topics(rig.topic, 20).topics[rig.topic].partitions) == 8)
-    eventually(lambda: run(rig, "replay", "--topic", target).exit_code == 0, within_s=60, every_s=0.5)
+    eventually(lambda: run(rig, "replay", "--topic", target).exit_code == 0, every_s=0.5)
     users = {event.user_id for event in EVENTS}
     moved = next(u for u in users if partition_of(u.encode(), 3) != partition_of(u.encode(), 8))
     done = told(rig, "replay", "--topic", target, "--user", moved, "--execute")
@@ -100,7 +100,7 @@ def test_a_range_of_time_and_one_of_offsets(rig: SinkRig, admin: AdminClient, ta
     noon_ms = AN_HOUR_AGO_MS
     for n in range(30):
         rig.producer.produce(rig.topic, b"%d" % n, b"u-1", timestamp=noon_ms + n * 1000)
-    rig.producer.flush(20)
+    rig.producer.flush(PATIENCE_S)
     home = partition_of(b"u-1", 3)
     bounds = [datetime.fromtimestamp(noon_ms / 1000 + s, UTC).isoformat() for s in (10, 20)]
     told(rig, "replay", "--topic", target, "--from", bounds[0], "--to", bounds[1], "--execute")
@@ -109,7 +109,7 @@ def test_a_range_of_time_and_one_of_offsets(rig: SinkRig, admin: AdminClient, ta
     assert plan["records"] == 3
     deleted = admin.delete_records([TopicPartition(rig.topic, home, 27)])
     for one in deleted.values():
-        one.result(20)
+        one.result(PATIENCE_S)
     plan = told(rig, "replay", "--topic", target, "--from", 25, "--to", 28)
     assert plan["records"] == 1
     assert {one["log_begins"] for one in plan["partitions"]} == {0, 27}

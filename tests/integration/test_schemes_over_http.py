@@ -11,7 +11,7 @@ import pytest
 from config.clock import SystemClock
 from config.embedded.services import EmbeddedServices
 from tests.deliveries import USER, as_body, generic_session
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.relay_process import RelayProcess, new_topic
 from tests.signed_requests import CASES, Request
 
@@ -121,7 +121,7 @@ def test_a_wrong_token_is_401_like_a_missing_one(relay: RelayProcess, token: str
 def _raw_post(relay: RelayProcess, path: str) -> int:
     """The status of a request whose path no client has tidied up."""
     head = f"POST {path} HTTP/1.1\r\nhost: relay\r\nconnection: close\r\ncontent-length: {len(BODY)}\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", relay.port), timeout=10) as wire:
+    with socket.create_connection(("127.0.0.1", relay.port), timeout=PATIENCE_S) as wire:
         wire.sendall(head.encode() + BODY)
         return int(wire.makefile("rb").readline().split()[1])
 

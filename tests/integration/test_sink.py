@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, Message, Producer
 from config.embedded.services import EmbeddedServices
 from config.errors import ExitCode
 from tests.events import history, made
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.services import mode
 from tests.sink_rig import SinkRig
 
@@ -76,7 +76,7 @@ def test_a_record_that_is_larger_than_most_is_parked_too(rig: SinkRig) -> None:
     """By itself librdkafka would refuse what is above a million bytes, and the sink would try for ever."""
     large = Producer({"bootstrap.servers": rig.kafka, "message.max.bytes": 4 * 1024 * 1024})
     large.produce(rig.topic, b"junk" * 500_000, b"u-1")
-    assert large.flush(20) == 0
+    assert large.flush(PATIENCE_S) == 0
     rig.start()
     rig.wait_until_done(1)
     assert rig.sums()["parked"] == 1
@@ -86,7 +86,7 @@ def test_a_database_without_its_tables_is_refused_at_the_start(
     rig: SinkRig, services: EmbeddedServices
 ) -> None:
     sink = rig.start(DATABASE_URL=services.addresses.database_url)
-    assert sink.wait(15) == ExitCode.USAGE
+    assert sink.wait(PATIENCE_S) == ExitCode.USAGE
     assert "session-relay migrate" in rig.log_of(sink)
 
 

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.events import made
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.sink_rig import OUTCOMES, SinkRig
 
 pytestmark = pytest.mark.integration
@@ -24,7 +24,7 @@ def base_url(rig: SinkRig, sink: subprocess.Popen[bytes]) -> str:
 
 
 def get(url: str) -> tuple[int, str]:
-    answer = httpx.get(url, timeout=5)
+    answer = httpx.get(url, timeout=PATIENCE_S)
     return answer.status_code, answer.text
 
 
@@ -80,7 +80,7 @@ def test_attempts_on_postgres_and_those_that_failed_are_counted(rig: SinkRig) ->
     with psycopg.connect(rig.database_url) as holder:
         holder.execute("LOCK TABLE sessions IN EXCLUSIVE MODE")
         rig.publish([made(session="s-2")])
-        eventually(lambda: samples(url)["breaker_state", "postgres"] == 2, within_s=30)
+        eventually(lambda: samples(url)["breaker_state", "postgres"] == 2)
     told = samples(url)
     assert (told["db_queries_total",], told["db_connection_errors_total",]) == (3, 2)
     assert told["breaker_transitions_total", *sorted(["postgres", "open"])] == 1

@@ -9,7 +9,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from schemas.event import SessionEvent
 from tests.events import made
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.sink_rig import SinkRig
 
 pytestmark = pytest.mark.integration
@@ -24,9 +24,9 @@ def log_of_one_user(begin: int, end: int) -> list[SessionEvent]:
 def run_until(rig: SinkRig, count: int) -> None:
     """Start a sink, wait until the busiest partition stands at `count`, and end it."""
     sink = rig.start()
-    eventually(lambda: rig.query("SELECT max(next_offset) FROM consumer_offsets") == [(count,)], 20)
+    eventually(lambda: rig.query("SELECT max(next_offset) FROM consumer_offsets") == [(count,)])
     sink.send_signal(signal.SIGTERM)
-    assert sink.wait(10) == 0
+    assert sink.wait(PATIENCE_S) == 0
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_offsets_in_kafka_that_were_tampered_with_change_nothing(rig: SinkRig, b
 def test_what_the_log_has_lost_is_a_gap_that_is_counted(rig: SinkRig, busy: int, admin: AdminClient) -> None:
     rig.publish(log_of_one_user(10, 20))
     for deleted in admin.delete_records([TopicPartition(rig.topic, busy, 15)]).values():
-        deleted.result(10)
+        deleted.result(PATIENCE_S)
     run_until(rig, 20)
     assert rig.query(f"SELECT gaps, written {PARTITION}") == [(5, 15)]
     rig.assert_accounted()
@@ -70,7 +70,7 @@ def test_a_topic_that_was_recreated_is_read_from_its_first_offset(
     rig: SinkRig, busy: int, admin: AdminClient
 ) -> None:
     for deleted in admin.delete_topics([rig.topic]).values():
-        deleted.result(20)
+        deleted.result(PATIENCE_S)
 
     def created() -> bool:
         made_now = admin.create_topics([NewTopic(rig.topic, 3, 1)])

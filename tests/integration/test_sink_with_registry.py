@@ -6,7 +6,7 @@ from config.errors import ExitCode
 from schemas.codec import encode, frame_of
 from schemas.versions import LATEST
 from tests.events import made
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.fake_registry import FakeRegistry, said
 from tests.sink_rig import SinkRig
 
@@ -39,19 +39,19 @@ def test_a_registry_that_is_away_is_waited_for_and_parks_nothing(rig: SinkRig) -
         rig.publish([made(session=f"before-{number}") for number in range(20)])
         rig.wait_until_done(20)
         rig.publish_bytes([value(known, f"s-{number}") for number in range(20)])
-        eventually(lambda: "registry_away" in rig.log_of(sink), within_s=60)
+        eventually(lambda: "registry_away" in rig.log_of(sink))
         asked = len(fake.asked)  # the log tells an outage once a minute
-        eventually(lambda: len(fake.asked) > asked, within_s=60)
+        eventually(lambda: len(fake.asked) > asked)
         assert (rig.done(), rig.sums()["parked"], sink.poll()) == (20, 0, None)
         fake.always = None
-        rig.wait_until_done(40, within_s=60)
+        rig.wait_until_done(40)
         assert rig.sums()["written"] == 40
         rig.assert_accounted()
         fake.always = said(503, b"")
         rig.publish_bytes([value(known, "s-more")])  # what is known needs no second question
         rig.wait_until_done(41)
         sink.terminate()
-        assert sink.wait(20) == ExitCode.DONE
+        assert sink.wait(PATIENCE_S) == ExitCode.DONE
 
 
 def test_a_sink_ends_in_order_while_the_registry_is_away(rig: SinkRig) -> None:
@@ -59,7 +59,7 @@ def test_a_sink_ends_in_order_while_the_registry_is_away(rig: SinkRig) -> None:
         fake.always = said(503, b"")
         sink = rig.start(SCHEMA_REGISTRY_URL=fake.url)
         rig.publish_bytes([value(7, "s-1")])
-        eventually(lambda: "registry_away" in rig.log_of(sink), within_s=60)
+        eventually(lambda: "registry_away" in rig.log_of(sink))
         sink.terminate()
-        assert sink.wait(20) == ExitCode.DONE
+        assert sink.wait(PATIENCE_S) == ExitCode.DONE
     assert rig.done() == 0

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.ports import free_port
 from tests.relay_process import ROOT, RelayProcess
 from tests.sink_rig import SinkRig
@@ -129,9 +129,9 @@ def test_watching_goes_on_until_ctrl_c(ports: tuple[int, int], tmp_path: Path) -
             stdout=out,
         )
     try:
-        eventually(lambda: len(seen.read_text().splitlines()) >= 3, within_s=30)
+        eventually(lambda: len(seen.read_text().splitlines()) >= 3)
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE_S) == 0
     finally:
         process.kill()
     assert all(json.loads(line)["relay"] for line in seen.read_text().splitlines())

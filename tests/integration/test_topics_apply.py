@@ -13,7 +13,7 @@ from config.errors import ExitCode, RelayError, Unavailable
 from config.kafka import client_options
 from config.sections import KafkaSettings
 from config.topics import apply_topics, declared, plan
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.integration
 
@@ -35,7 +35,7 @@ def lacking(kafka: KafkaSettings) -> list[str]:
 
 
 def partitions(kafka: KafkaSettings) -> int:
-    metadata = AdminClient(client_options(kafka)).list_topics(kafka.events_topic, timeout=10)
+    metadata = AdminClient(client_options(kafka)).list_topics(kafka.events_topic, timeout=PATIENCE_S)
     return len(metadata.topics[kafka.events_topic].partitions)
 
 
@@ -47,7 +47,7 @@ def test_topics_are_created_can_be_used_at_once_and_then_nothing_is_left_to_do(k
         producer.produce(
             kafka.events_topic, b"x", partition=partition, on_delivery=lambda error, _: failures.append(error)
         )
-    assert producer.flush(15) == 0
+    assert producer.flush(PATIENCE_S) == 0
     assert failures == [None] * 12
     assert apply_topics(kafka) == []
 

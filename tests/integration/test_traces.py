@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.fake_collector import FakeCollector, attributes
 from tests.ports import free_port
 from tests.relay_process import ROOT, RelayProcess
@@ -39,13 +39,13 @@ def test_an_event_is_followed_from_http_to_commit(rig: SinkRig, tmp_path: Path) 
         array = b"[" + b",".join(body(100 + number) for number in range(150)) + b"]"
         assert relay.post("/webhooks/plain/batch", array, JSON).status_code == 207
         rig.start(**collector.environment())
-        rig.wait_until_done(150, within_s=60)
+        rig.wait_until_done(150)
         given = JSON | {"traceparent": f"00-{TRACE}-{CALLER}-01"}
         assert relay.post("/webhooks/plain", body(1), given).status_code == 200
-        sent = eventually(lambda: one(collector, f"send {rig.topic}", TRACE), within_s=60)
+        sent = eventually(lambda: one(collector, f"send {rig.topic}", TRACE))
         assert sent is not None
-        server = eventually(lambda: one(collector, SERVER, TRACE), within_s=60)
-        batch = eventually(lambda: linked(collector, f"process {rig.topic}", sent), within_s=60)
+        server = eventually(lambda: one(collector, SERVER, TRACE))
+        batch = eventually(lambda: linked(collector, f"process {rig.topic}", sent))
         assert server is not None
         assert batch is not None
         assert server.parent_span_id.hex() == CALLER
@@ -89,12 +89,12 @@ def assert_what_else_is_told(relay: RelayProcess, rig: SinkRig, collector: FakeC
     def told(name: str) -> int:
         return sum(int(attributes(span)["messaging.batch.message_count"]) for span in collector.named(name))
 
-    eventually(lambda: (told(batches), told(f"send {rig.topic}")) == (152, 151), within_s=60)
+    eventually(lambda: (told(batches), told(f"send {rig.topic}")) == (152, 151))
 
     def statuses() -> list[int]:
         return sorted(int(attributes(span)["http.response.status_code"]) for span in collector.named(SERVER))
 
-    eventually(lambda: statuses() == [200, 207, 422], within_s=60)
+    eventually(lambda: statuses() == [200, 207, 422])
     links = [link.trace_id for span in collector.named(batches) for link in span.links]
     assert b"\x11" * 16 not in {*links, *(span.trace_id for _, span in collector.spans)}
     assert all(len(span.links) <= 100 for span in collector.named(batches))
@@ -109,10 +109,10 @@ def test_a_collector_that_is_away_costs_nothing_but_its_spans(rig: SinkRig, tmp_
         sink = rig.start(**away, **soon)
         for number in range(20):
             assert relay.post("/webhooks/plain", body(number), JSON).status_code == 200
-        rig.wait_until_done(20, within_s=60)
+        rig.wait_until_done(20)
         assert relay.stop() == 0
         sink.terminate()
-        assert sink.wait(15) == 0
+        assert sink.wait(PATIENCE_S) == 0
         texts = [line["event"] for line in relay.lines() if "export" in line["event"].lower()]
         assert len(texts) in {1, 2, 3}, texts
 

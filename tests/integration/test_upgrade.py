@@ -19,6 +19,7 @@ from schemas.versions import VERSIONS
 from tests.deliveries import as_body, generic_session
 from tests.docs.source_tree import ROOT
 from tests.events import made
+from tests.eventually import PATIENCE_S
 from tests.first_version import first_version
 from tests.operator_shell import OperatorShell, steps_of
 from tests.relay_process import RelayProcess, records
@@ -96,16 +97,16 @@ def test_in_its_order_an_upgrade_costs_nothing(
         rig.wait_until_done(2 * EACH)  # by the old sinks, on the new table
         for sink in sinks:
             sink.terminate()
-            assert sink.wait(20) == ExitCode.DONE
+            assert sink.wait(PATIENCE_S) == ExitCode.DONE
             rig.start()
             drill.sends(relay)
-        rig.wait_until_done(4 * EACH, within_s=60)
+        rig.wait_until_done(4 * EACH)
         assert schema_ids(rig) == {VERSIONS[1].schema_id}
         assert relay.stop() == ExitCode.DONE
     (tmp_path / "new").mkdir()
     with RelayProcess.running(tmp_path / "new", rig.kafka, rig.topic) as relay:
         drill.sends(relay, utc_offset_seconds=3_600)
-    rig.wait_until_done(5 * EACH, within_s=60)
+    rig.wait_until_done(5 * EACH)
     assert schema_ids(rig) == {VERSIONS[1].schema_id, VERSIONS[2].schema_id}
     offsets = dict.fromkeys(drill.sent[:-EACH]) | dict.fromkeys(drill.sent[-EACH:], 3_600)
     assert drill.stored() == offsets
@@ -120,7 +121,7 @@ def test_a_sink_that_is_behind_stops_with_3_and_a_new_one_goes_on(rig: SinkRig, 
     sink = rig.start(**old)
     rig.wait_until_done(1)
     rig.publish(events)
-    assert sink.wait(20) == ExitCode.STOPPED_FOR_SAFETY
+    assert sink.wait(PATIENCE_S) == ExitCode.STOPPED_FOR_SAFETY
     assert "upgrade the sinks before the relays" in rig.log_of(sink)
     assert f"schema id {VERSIONS[2].schema_id}" in rig.log_of(sink)
     assert (rig.done(), rig.sums()["parked"]) == (1, 0)

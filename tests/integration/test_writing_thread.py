@@ -19,7 +19,7 @@ from consumers.topics import Topics
 from consumers.writer import Dropped, Failed, Place, Placed, Result, Writer
 from tests.applying import Applying
 from tests.events import made
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.reads import TOPIC_ID, read
 
 pytestmark = pytest.mark.integration
@@ -31,7 +31,8 @@ NOWHERE = f"postgresql://nobody@{NOBODY}/nothing?connect_timeout=1"
 @contextmanager
 def writing(database_url: str, *, reset_s: float) -> Iterator[tuple[Writer, Circuit]]:
     """A writer that has placed two partitions; its circuit opens at the first failure."""
-    with ConnectionPool(database_url, min_size=0, max_size=3, timeout=1, reconnect_timeout=1) as pool:
+    wait_s = 1 if database_url == NOWHERE else PATIENCE_S
+    with ConnectionPool(database_url, min_size=0, max_size=3, timeout=wait_s, reconnect_timeout=1) as pool:
         timeouts = statements.timeouts(statement_timeout_s=2, lock_timeout_s=1)
         circuit = Circuit(failures=1, reset_s=reset_s, clock=SystemClock())
         applying = Applying(pool, NOBODY, "topic", 2)

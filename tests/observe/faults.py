@@ -15,7 +15,7 @@ from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 from schemas.codec import encode
 from tests.deliveries import as_body, generic_session
 from tests.events import made
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.faults.relay.test_spool_set_aside import bound_records
 from tests.freezing import freeze
 from tests.kafka_wire import FETCH, KafkaWire
@@ -132,10 +132,10 @@ def spooled_event_refused(stage: Stage) -> Iterator[None]:
 def log_deleted_before_it_was_read(stage: Stage) -> Iterator[None]:
     stage.end("sink")
     before = _log_ends(stage)
-    eventually(lambda: sum(_log_ends(stage).values()) > sum(before.values()) + 100, within_s=30)
+    eventually(lambda: sum(_log_ends(stage).values()) > sum(before.values()) + 100)
     parts = [TopicPartition(TOPIC, part, OFFSET_END) for part in before]
     for deleted in stage.admin.delete_records(parts).values():
-        deleted.result(20)
+        deleted.result(PATIENCE_S)
     stage.start("sink")
     yield
 
@@ -239,6 +239,6 @@ def _sink_behind_a_wire(stage: Stage) -> Iterator[KafkaWire]:
 
 def _log_ends(stage: Stage) -> dict[int, int]:
     """The next offset of each partition."""
-    parts = stage.admin.list_topics(TOPIC, timeout=10).topics[TOPIC].partitions
+    parts = stage.admin.list_topics(TOPIC, timeout=PATIENCE_S).topics[TOPIC].partitions
     asked = stage.admin.list_offsets({TopicPartition(TOPIC, part): _LATEST for part in parts})
-    return {at.partition: told.result(20).offset for at, told in asked.items()}
+    return {at.partition: told.result(PATIENCE_S).offset for at, told in asked.items()}

@@ -11,6 +11,7 @@ from typing import Final
 import httpx
 
 from tests.deliveries import as_body, generic_session
+from tests.eventually import PATIENCE_S
 
 LANES: Final = 4
 EACH_S: Final = 0.1
@@ -39,7 +40,7 @@ class Load:
 
     def _send(self, url: str, stop: threading.Event) -> None:
         run = str(uuid.uuid4())
-        with httpx.Client(timeout=15, trust_env=False) as client:
+        with httpx.Client(timeout=PATIENCE_S, trust_env=False) as client:
             for number in count():
                 told = generic_session(user_id=f"{run}-{number % 50}", session_id=f"{run}-{number}")
                 try:

@@ -15,7 +15,7 @@ import httpx
 import yaml
 
 from tests.docs.source_tree import ROOT
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.observe.rules import shortened
 from tests.ports import free_port
 
@@ -27,7 +27,9 @@ class Prometheus:
     """One running server, asked over HTTP."""
 
     def __init__(self, port: int, directory: Path) -> None:
-        self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=20, trust_env=False)
+        self._client = httpx.Client(
+            base_url=f"http://127.0.0.1:{port}/api/v1", timeout=PATIENCE_S, trust_env=False
+        )
         self._directory = directory
 
     def is_ready(self) -> bool:
@@ -116,7 +118,7 @@ def prometheus(directory: Path, targets: Mapping[str, str]) -> Iterator[Promethe
             env=os.environ | {"GOMAXPROCS": "1"},
         )
     try:
-        eventually(lambda: process.poll() is not None or server.is_ready(), within_s=60)
+        eventually(lambda: process.poll() is not None or server.is_ready())
         assert process.poll() is None, (directory / "prometheus.log").read_text("utf-8")
         yield server
     finally:

@@ -27,6 +27,7 @@ from session_relay.up.roles import Role
 from session_relay.up.setting import Ports, Setting
 from tests.backfill_process import BackfillProcess, users_file
 from tests.deliveries import as_body, generic_session
+from tests.eventually import PATIENCE_S
 from tests.fake_asleep import FakeAsleep
 from tests.own_places import QUIET
 from tests.ports import free_port
@@ -127,7 +128,7 @@ class Stage:
         """Publish records that no sink can read."""
         for _ in range(count):
             self.producer.produce(TOPIC, b"no event at all", b"nobody")
-        assert self.producer.flush(20) == 0
+        assert self.producer.flush(PATIENCE_S) == 0
 
     def send_nights(self, count: int, rate: float) -> None:
         """Send a simulator's nights, so many a second."""

@@ -22,6 +22,7 @@ from consumers.positions import Position, Row
 from consumers.write import Write
 from schemas.event import SessionEvent
 from tests.events import expected_of, history
+from tests.eventually import PATIENCE_S
 from tests.reads import read
 
 pytestmark = pytest.mark.integration
@@ -65,7 +66,7 @@ def apply_in_batches(
         told += write(batch, {0: position})[0]
         row = Row(TOPIC_ID, batch.spans[0].end)
     ahead.end()
-    ahead.join(5)
+    ahead.join(PATIENCE_S)
     return told
 
 

@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 from config.embedded.processes import identify
 from schemas.codec import decode, encode
 from tests.events import made, spread
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.replay_commands import children_of, ends, new_topic, records, run, started, told
 from tests.sink_rig import SinkRig
 
@@ -69,9 +69,9 @@ def _killed(rig: SinkRig, log: Path, command: Sequence[str], phase: str, chance:
         process.wait(after_s)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.wait(10)
+        process.wait(PATIENCE_S)
     assert process.returncode in {0, -9}, log.read_text("utf-8")
-    eventually(lambda: not any(child.is_alive() for child in children), within_s=30)
+    eventually(lambda: not any(child.is_alive() for child in children))
     return str(rig.query(_LAST)[0][1])
 
 
@@ -120,7 +120,7 @@ def kill_copy(
         )
         assert command.poll() is None
         command.kill()
-        command.wait(10)
+        command.wait(PATIENCE_S)
     assert told(rig, "replays", "list")["replays"][0]["state"] == "interrupted"
     assert run(rig, *words).exit_code == 0
     found = [record.value for record in records(rig, target)]

@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 from config.embedded.processes import Launch, end, identify, spawn
+from tests.eventually import PATIENCE_S
 
 
 def test_a_child_hears_of_its_end_though_its_parent_ignores_sigint(tmp_path: Path) -> None:
@@ -15,4 +16,4 @@ def test_a_child_hears_of_its_end_though_its_parent_ignores_sigint(tmp_path: Pat
     identity = identify(child.process.pid)
     assert identity is not None
     end([identity])
-    assert child.process.wait(5) == -signal.SIGINT
+    assert child.process.wait(PATIENCE_S) == -signal.SIGINT

@@ -13,6 +13,7 @@ from config.embedded.processes import Identity, end, identify
 from config.embedded.state import State, choose_ports, end_leftovers, load, save, take_lock
 from config.embedded.wheels import directory
 from config.errors import RelayError
+from tests.eventually import PATIENCE_S
 from tests.freezing import freeze
 
 
@@ -74,7 +75,7 @@ def test_a_directory_has_one_keeper(tmp_path: Path) -> None:
 def test_leftovers_are_ended(sleeper: subprocess.Popen[bytes]) -> None:
     said: list[str] = []
     end_leftovers(State(brokers=1, cluster_id="x", services={"redis": known(sleeper)}), said.append)
-    assert sleeper.wait(5) == -signal.SIGINT
+    assert sleeper.wait(PATIENCE_S) == -signal.SIGINT
     assert said == ["ending what a killed run left: redis"]
 
 
@@ -88,7 +89,7 @@ def test_a_stranger_with_a_leftovers_number_is_spared(sleeper: subprocess.Popen[
 def test_a_frozen_process_is_woken_to_be_ended(sleeper: subprocess.Popen[bytes]) -> None:
     freeze(sleeper.pid)
     end([known(sleeper)])
-    assert sleeper.wait(5) == -signal.SIGINT
+    assert sleeper.wait(PATIENCE_S) == -signal.SIGINT
 
 
 def test_a_process_that_refuses_to_end_is_killed_with_its_children() -> None:
@@ -98,7 +99,7 @@ def test_a_process_that_refuses_to_end_is_killed_with_its_children() -> None:
         child = identify(int(process.stdout.readline()))
         assert child is not None
         end([known(process)], within_s=0.1)
-        assert process.wait(5) == -signal.SIGKILL
+        assert process.wait(PATIENCE_S) == -signal.SIGKILL
         assert not child.is_alive()
 
 

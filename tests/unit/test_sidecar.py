@@ -14,7 +14,7 @@ from config import metrics
 from config.errors import ExitCode, SettingsError
 from config.health import LIVE_PATHS, READY_PATHS, Health
 from config.sidecar import Sidecar
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.frozen_clock import FrozenClock
 
 HOST = "127.0.0.1"
@@ -50,7 +50,7 @@ class Rig:
 
     def ask(self, path: str, method: str = "GET") -> tuple[int, str, str]:
         """Status, content type and body."""
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=5)
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=PATIENCE_S)
         try:
             connection.request(method, path)
             answer = connection.getresponse()
@@ -124,10 +124,10 @@ def test_a_sampler_that_hangs_delays_no_scrape_and_its_age_shows(rig: Rig) -> No
 
     def hangs() -> None:
         entered.set()
-        released.wait(20)
+        released.wait(PATIENCE_S)
 
     with rig.running(hangs):
-        assert entered.wait(5)
+        assert entered.wait(PATIENCE_S)
         rig.clock.pass_s(100)
         assert rig.figure("sidecar_samples_age_seconds") == 100
         assert rig.ask("/livez")[0] == 503
@@ -139,7 +139,7 @@ def test_samples_are_taken_at_once_and_not_only_after_the_first_interval(rig: Ri
     taken = threading.Event()
     sidecar = rig.sidecar(taken.set, interval_s=3_600)
     sidecar.start()
-    assert taken.wait(5)
+    assert taken.wait(PATIENCE_S)
     sidecar.stop()
 
 
@@ -149,7 +149,7 @@ def test_stop_frees_the_port_and_leaves_no_thread(rig: Rig) -> None:
         rig.ask("/metrics")
         port = rig.port
     eventually(lambda: set(threading.enumerate()) <= before)
-    with pytest.raises(ConnectionRefusedError), socket.create_connection((HOST, port), timeout=5):
+    with pytest.raises(ConnectionRefusedError), socket.create_connection((HOST, port), timeout=PATIENCE_S):
         pass
     again = rig.sidecar(port=port)
     assert again.start() == port
@@ -173,7 +173,7 @@ def test_one_that_hangs_up_is_no_traceback(rig: Rig, capsys: pytest.CaptureFixtu
     with rig.running():
         others = threading.active_count()
         for _ in range(5):
-            with socket.create_connection((HOST, rig.port), timeout=5) as scraper:
+            with socket.create_connection((HOST, rig.port), timeout=PATIENCE_S) as scraper:
                 scraper.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset_on_close)
                 scraper.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
         assert rig.ask("/livez")[0] == 200  # so the five before were accepted, in their order
@@ -194,14 +194,17 @@ def test_a_scrape_that_fails_is_logged(rig: Rig, capsys: pytest.CaptureFixture[s
 def test_many_scrapes_at_once_are_all_answered(rig: Rig) -> None:
     statuses: list[int] = []
     with rig.running(), ExitStack() as stack:
-        idle = [stack.enter_context(socket.create_connection((HOST, rig.port), timeout=5)) for _ in range(5)]
+        idle = [
+            stack.enter_context(socket.create_connection((HOST, rig.port), timeout=PATIENCE_S))
+            for _ in range(5)
+        ]
         scrapers = [
             threading.Thread(target=lambda: statuses.append(rig.ask("/metrics")[0])) for _ in range(10)
         ]
         for scraper in scrapers:
             scraper.start()
         for scraper in scrapers:
-            scraper.join(10)
+            scraper.join(PATIENCE_S)
         assert len(idle) == 5
     assert statuses == [200] * 10
 
@@ -217,7 +220,7 @@ def test_it_listens_on_ipv6_too(rig: Rig, host: str) -> None:
     )
     port = sidecar.start()
     try:
-        with socket.create_connection(("::1", port), timeout=5) as wire:
+        with socket.create_connection(("::1", port), timeout=PATIENCE_S) as wire:
             wire.sendall(b"GET /livez HTTP/1.0\r\n\r\n")
             assert wire.recv(12) == b"HTTP/1.0 200"
     finally:

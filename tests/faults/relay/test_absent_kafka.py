@@ -10,7 +10,7 @@ import pytest
 
 from config.embedded.services import EmbeddedServices
 from tests.deliveries import as_body, generic_session
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.relay_process import RelayProcess, records
 
 pytestmark = pytest.mark.faults
@@ -43,7 +43,7 @@ def forwarded(listener: socket.socket, target: str) -> Iterator[None]:
         yield
     finally:
         listener.shutdown(socket.SHUT_RDWR)
-        thread.join(5)
+        thread.join(PATIENCE_S)
 
 
 def test_a_relay_starts_before_kafka_and_works_once_it_is_there(
@@ -62,7 +62,7 @@ def test_a_relay_starts_before_kafka_and_works_once_it_is_there(
             assert relay.client.get(f"{relay.url}/livez").status_code == 200
             eventually(lambda: relay.metrics()["kafka_producer_up"] == 0)
             with forwarded(listener, kafka):
-                eventually(relay.is_ready, within_s=30)
+                eventually(relay.is_ready)
                 assert relay.post("/webhooks/plain", BODY).status_code == 200
             assert relay.stop() == 0
     assert len(records(kafka, topic)) >= 1

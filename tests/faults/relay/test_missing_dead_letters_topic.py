@@ -14,7 +14,7 @@ from config.embedded.services import EmbeddedServices
 from producers.kafka_errors import MENDABLE
 from schemas.codec import decode
 from tests.deliveries import as_body, generic_session
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.freezing import freeze
 from tests.relay_process import SOURCES, RelayProcess, records
 
@@ -34,7 +34,7 @@ def settings(topic: str) -> dict[str, str]:
 
 def make_it(admin: AdminClient, topic: str) -> None:
     (made,) = admin.create_topics([NewTopic(f"{topic}.absent", 1, 1)]).values()
-    made.result(20)
+    made.result(PATIENCE_S)
 
 
 def readiness(relay: RelayProcess) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def test_what_was_spooled_for_it_steps_aside_until_the_next_start(
             assert (answer.status_code, plain.status_code) == (202, 202)
             os.kill(broker, signal.SIGCONT)
             assert set(relay.told("events_set_aside")["reasons"]) <= MENDABLE
-            eventually(lambda: "relay_back_to_kafka" in relay.log_text(), within_s=60)
+            eventually(lambda: "relay_back_to_kafka" in relay.log_text())
             eventually(lambda: relay.metrics()["relay_spool_events"] == 0)
             eventually(lambda: relay.metrics()["relay_spool_set_aside_events"] == 1)
             assert relay.post("/webhooks/plain", PLAIN).status_code == 200

@@ -17,7 +17,7 @@ from producers.spool.file import Row, SpoolFile, size_bytes
 from schemas.codec import encode
 from tests.deliveries import as_body, generic_session
 from tests.events import history
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.relay_process import RelayProcess, records
 
 pytestmark = pytest.mark.faults
@@ -62,7 +62,7 @@ def bound_records(admin: AdminClient, topic: str, most_bytes: int) -> None:
     entry = ConfigEntry("max.message.bytes", str(most_bytes), incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
     for done in admin.incremental_alter_configs([resource]).values():
-        done.result(20)
+        done.result(PATIENCE_S)
 
 
 def test_a_refused_event_is_set_aside_alone(

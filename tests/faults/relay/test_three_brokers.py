@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 from config.embedded.services import EmbeddedServices
 from config.sections import KafkaSettings
 from config.topics import apply_topics
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.freezing import freeze
 from tests.relay_process import RelayProcess, records
 from tests.spool_load import Senders, check_promise
@@ -55,7 +55,7 @@ def kafka(cluster: EmbeddedServices) -> KafkaSettings:
 def leader(kafka: KafkaSettings) -> str:
     """The broker that leads the first partition."""
     client = AdminClient({"bootstrap.servers": kafka.bootstrap_servers})
-    found = client.list_topics(kafka.events_topic, timeout=10).topics[kafka.events_topic]
+    found = client.list_topics(kafka.events_topic, timeout=PATIENCE_S).topics[kafka.events_topic]
     assert len(found.partitions) == 12
     return f"kafka-{found.partitions[0].leader}"
 
@@ -101,7 +101,7 @@ def test_one_of_three_away_under_load(
             eventually(well)
             with away(cluster, name):
                 eventually(lambda: senders.count(refused) > 0)
-                eventually(well, within_s=60)  # with the two that are left
+                eventually(well)  # with the two that are left
             before = senders.count(200)
             eventually(lambda: senders.count(200) > before + 200)
         eventually(lambda: relay.metrics()["relay_spool_events"] == 0)

@@ -30,10 +30,10 @@ def test_sinks_go_on_when_a_swap_is_frozen_behind_its_locks(rig: SinkRig, tmp_pa
     log = spread(random.Random(9), 900, sessions=60)
     rig.publish(log[:600])
     rig.start()
-    rig.wait_until_done(600, within_s=60)
+    rig.wait_until_done(600)
     rig.query(SLOWLY)
     swap = started(rig, tmp_path / "swap.log", *SWAP)
-    eventually(lambda: rig.query(ASLEEP) == [(1,)], within_s=60)
+    eventually(lambda: rig.query(ASLEEP) == [(1,)])
     freeze(swap.pid)
     try:
         rig.publish(log[600:])

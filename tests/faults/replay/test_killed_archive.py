@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient
 from consumers.archive.container import records_of
 from tests.archives import files, manifest, publish_over_days
 from tests.events import spread
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.replay_commands import group_offsets, new_topic, records, run, started, told
 from tests.sink_rig import SinkRig
 
@@ -43,7 +43,7 @@ def test_killed_at_seeded_moments_it_goes_on(
             every_s=chance.uniform(0.001, 0.01),
         )
         command.kill()
-        killed += command.wait(10) < 0
+        killed += command.wait(PATIENCE_S) < 0
         for path in files(archive):  # whatever has its name is whole
             with path.open("rb") as file:
                 assert list(records_of(file, 0)) != []

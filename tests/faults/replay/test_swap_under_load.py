@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.events import spread
+from tests.eventually import PATIENCE_S
 from tests.replay_commands import started
 from tests.sink_rig import SinkRig
 
@@ -18,7 +19,7 @@ CREATED = "SELECT session_id, created_at FROM sessions ORDER BY 1"
 
 def kill(sink: subprocess.Popen[bytes]) -> None:
     sink.kill()
-    sink.wait(10)
+    sink.wait(PATIENCE_S)
 
 
 @pytest.mark.timeout(420)

@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient
 
 from schemas.event import SessionEvent
 from tests.events import made
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.faults.runbooks.pages import BACKFILLED, Runbook, lag, vendor_for_backfill
 from tests.integration.test_sink_metrics import base_url, samples
 from tests.operator_shell import Shell
@@ -30,15 +30,15 @@ def test_a_gap_in_the_log(rig: SinkRig, admin: AdminClient, tmp_path: Path) -> N
     first = rig.start()
     rig.wait_until_done(30)
     first.terminate()
-    first.wait(15)
+    first.wait(PATIENCE_S)
     rig.publish(made(session=f"t-{n}", user=f"u-{n}") for n in range(30))
     everywhere = [TopicPartition(rig.topic, part, OFFSET_END) for part in range(PARTITIONS)]
     for deleted in admin.delete_records(everywhere).values():
-        deleted.result(20)
+        deleted.result(PATIENCE_S)
     rig.publish(made(session=f"v-{n}", user=f"u-{n}") for n in range(30))
     sink = rig.start()
     url = base_url(rig, sink)
-    eventually(lambda: samples(url)[page.metric("sink_gap_records_total"),] == 30, within_s=30)
+    eventually(lambda: samples(url)[page.metric("sink_gap_records_total"),] == 30)
     told = rig.told(sink, page.log("gap_in_log"), topic=rig.topic)
     missing = {line["partition"]: line["missing"] for line in told}
     with vendor_for_backfill(tmp_path) as vendor:
@@ -48,7 +48,7 @@ def test_a_gap_in_the_log(rig: SinkRig, admin: AdminClient, tmp_path: Path) -> N
         shell.run(page.command("session-relay topics apply"))
         shell.run(page.command("session-relay backfill"))
     page.assert_followed()
-    eventually(lambda: rig.sums()["written"] == 60 + BACKFILLED, within_s=30)
+    eventually(lambda: rig.sums()["written"] == 60 + BACKFILLED)
     eventually(lambda: lag(url) == 0)
     assert samples(url)["sink_gap_records_total",] == 30
     rig.assert_accounted()
@@ -73,7 +73,7 @@ def test_the_topic_was_deleted_and_is_made_anew(rig: SinkRig, admin: AdminClient
         rig.wait_until_done(30)
         newest = rig.query("SELECT max(received_at) FROM sessions")[0][0]
         for deleted in admin.delete_topics([rig.topic]).values():
-            deleted.result(20)
+            deleted.result(PATIENCE_S)
         first_sign = eventually(
             lambda: [*rig.told(sink, page.log("consumer_error")), *rig.told(sink, page.log("job_failed"))],
             within_s=30,
@@ -84,11 +84,11 @@ def test_the_topic_was_deleted_and_is_made_anew(rig: SinkRig, admin: AdminClient
         assert "Done:" in shell.run(page.command("session-relay topics apply --execute"))
         rig.publish([*before, *received(30, 10)])
         rig.publish_bytes([(b"u-1", b"junk")])
-        eventually(lambda: rig.query("SELECT count(*) FROM sessions") == [(40,)], within_s=60)
+        eventually(lambda: rig.query("SELECT count(*) FROM sessions") == [(40,)])
         ask = page.command("psql", {"2026-09-01T12:00:00Z": gone_at})
         assert shell.run(ask) == f"{newest}\n"  # and not of what came since
         shell.run(page.command("session-relay backfill"))
-        eventually(lambda: rig.query("SELECT count(*) FROM sessions") == [(40 + BACKFILLED,)], within_s=30)
+        eventually(lambda: rig.query("SELECT count(*) FROM sessions") == [(40 + BACKFILLED,)])
         assert "1 of 1 skip" in shell.run(page.command("session-relay dead-letters list"))
         eventually(lambda: rig.sums()["parked"] == 1)
         assert shell.run(page.command("psql")) == ""

@@ -14,7 +14,7 @@ from config.embedded.services import EmbeddedServices
 from config.errors import ExitCode
 from schemas.event import EventType
 from tests.events import made
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.faults.runbooks.pages import Runbook, lag, sum_of
 from tests.faults.sink.test_restored_backup import copy_of
 from tests.integration.test_dead_letters_command import NEWER
@@ -43,13 +43,13 @@ def test_postgres_is_gone(rig: SinkRig, postgres: EmbeddedServices, tmp_path: Pa
     postgres.stop("postgres", "kill")
     late = rig.start()
     rig.publish([made(session="s-2")])
-    eventually(lambda: samples(url)[page.metric("breaker_state"), "postgres"] == 2, within_s=40)
+    eventually(lambda: samples(url)[page.metric("breaker_state"), "postgres"] == 2)
     assert samples(url)[page.metric("db_connection_errors_total"),] > 0
     assert samples(url)[page.metric("breaker_transitions_total"), "open", "postgres"] > 0
     eventually(lambda: samples(url)[page.metric("sink_oldest_unwritten_seconds"),] > 1)
     assert rig.told(sink, page.log("breaker_changed"), to="open")
     assert rig.told(sink, page.log("job_failed"))
-    eventually(lambda: rig.told(late, page.log("postgres_unreachable")), within_s=30)
+    eventually(lambda: rig.told(late, page.log("postgres_unreachable")))
     asked = page.command("curl", {"http://127.0.0.1:9102": url})
     seen = json.loads(shell.run(asked))["dependencies"]["postgres"]
     assert (seen["up"], seen["circuit"] in {"open", "half-open"}) == (False, True)
@@ -103,7 +103,7 @@ def test_a_backup_was_put_back(rig: SinkRig, postgres: EmbeddedServices, tmp_pat
     rig.publish_bytes([(b"u-1", b"junk")])
     rig.publish(OF_EACH_OUTCOME)
     rig.wait_until_done(5)
-    eventually(lambda: rig.query("SELECT count(*) FROM dead_letters") == [(1,)], within_s=30)
+    eventually(lambda: rig.query("SELECT count(*) FROM dead_letters") == [(1,)])
     assert {name for name, count in rig.sums().items() if count == 0} == {"erased"}
     with backup_put_back(rig, postgres, tmp_path):
         rig.publish(made(session=f"s-{n}") for n in range(1_000))
@@ -143,7 +143,7 @@ def until_gone(url: str) -> list[dict[tuple[str, ...], float]]:
             return True
         return False
 
-    eventually(is_over, within_s=60)
+    eventually(is_over)
     return seen
 
 
@@ -155,7 +155,7 @@ def assert_went_back(rig: SinkRig, page: Runbook, sink: Popen[bytes]) -> None:
     own = {"topic": rig.topic, "partition": stopped["partition"]}
     begins = [line["begin"] for line in rig.told(sink, page.log("partition_placed"), **own)]
     assert begins[-1] < begins[0]
-    assert sink.wait(15) == ExitCode.STOPPED_FOR_SAFETY
+    assert sink.wait(PATIENCE_S) == ExitCode.STOPPED_FOR_SAFETY
 
 
 def assert_what_operators_do_again(page: Runbook, shell: Shell, park: str) -> None:

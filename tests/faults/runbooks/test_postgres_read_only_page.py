@@ -13,7 +13,7 @@ from config.embedded.services import EmbeddedServices
 from config.errors import ExitCode
 from tests.docs.test_operations import RUNBOOKS
 from tests.events import made
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.faults.runbooks.pages import Runbook, lag
 from tests.integration.test_sink_metrics import base_url, samples
 from tests.operator_shell import Shell
@@ -50,7 +50,7 @@ class ReadOnlyOrFull:
         """The breaker is open, and the log has the cause, in the page's words."""
         page, url = self.page, base_url(self._rig, sink)
         assert cause in RUNBOOKS["postgres-read-only-or-full.md"]
-        eventually(lambda: samples(url)[page.metric("breaker_state"), "postgres"] == 2, within_s=40)
+        eventually(lambda: samples(url)[page.metric("breaker_state"), "postgres"] == 2)
         failed = self._rig.told(sink, page.log("job_failed"))
         assert any(cause in line["cause"] for line in failed)
         assert self._rig.told(sink, page.log("breaker_changed"), to="open")
@@ -167,7 +167,7 @@ def test_the_address_leads_to_a_replica(
         assert drill.looks()[0] == "True\n"  # the cause
         drill.page.pass_over("df", *RESETS)
         wrong.terminate()
-        assert wrong.wait(15) == ExitCode.DONE
+        assert wrong.wait(PATIENCE_S) == ExitCode.DONE
         sink = rig.start(DATABASE_URL=pair.url)  # both hosts, and target_session_attrs=read-write
         rig.wait_until_done(1)
         eventually(lambda: lag(base_url(rig, sink)) == 0)

@@ -49,7 +49,7 @@ def test_a_storm_of_poison(rig: SinkRig, tmp_path: Path) -> None:
     for n in range(10):  # a third: less than a storm
         rig.publish([made(session=f"s-{n}"), made(session=f"t-{n}")])
         rig.publish_bytes([(b"u-1", b"junk")])
-    eventually(lambda: samples(url)[page.metric("sink_storm_ratio"),] > 0.25, within_s=30)
+    eventually(lambda: samples(url)[page.metric("sink_storm_ratio"),] > 0.25)
     rig.wait_until_done(30)
     rig.publish_bytes((b"u-1", b"junk") for _ in range(60))
     assert sink.wait(30) == page.exit(ExitCode.STOPPED_FOR_SAFETY)
@@ -65,7 +65,7 @@ def test_a_storm_of_poison(rig: SinkRig, tmp_path: Path) -> None:
     words = page.command("session-relay sink").split()
     url = base_url(rig, again := rig.start(*words[2:], **window))
     rig.wait_until_done(90)
-    eventually(lambda: "of 70 open" in shell.run(shown), within_s=30)
+    eventually(lambda: "of 70 open" in shell.run(shown))
     assert parked < 70  # the batch that stopped it was not parked
     eventually(lambda: samples(url)["dead_letters_open",] == 70)
     eventually(lambda: lag(url) == 0)
@@ -177,7 +177,7 @@ def test_some_records_can_never_be_stored(rig: SinkRig, tmp_path: Path) -> None:
         rig.publish([made(session=f"s-{n}", sequence=666 if n < 2 else 1) for n in range(20)])
         rig.publish_bytes([(b"u-1", b"junk")])
         parked = (page.metric("sink_records_total"), "parked")
-        eventually(lambda: samples(url).get(parked) == 3, within_s=30)
+        eventually(lambda: samples(url).get(parked) == 3)
         assert {line["reason"] for line in rig.told(sink, page.log("record_parked"))} == {
             "rejected",
             "not_framed",
@@ -185,7 +185,7 @@ def test_some_records_can_never_be_stored(rig: SinkRig, tmp_path: Path) -> None:
         eventually(lambda: rig.told(sink, "projection_failed"))
         assert "0 of 0 open" in shell.run(shown)  # although the metric of the outcome has grown
     bad_item(rig, page, tmp_path)
-    eventually(lambda: samples(url)[page.metric("dead_letters_open"),] == 4, within_s=30)
+    eventually(lambda: samples(url)[page.metric("dead_letters_open"),] == 4)
     listed = shell.run(shown)
     assert sorted(re.findall(r" open +(\w+)", listed)) == [
         "not_an_event",
@@ -198,7 +198,7 @@ def test_some_records_can_never_be_stored(rig: SinkRig, tmp_path: Path) -> None:
     rig.query("ALTER TABLE sessions DROP CONSTRAINT no_beast")
     close(shell, page.command("session-relay dead-letters redrive"), 2)
     close(shell, page.command("session-relay dead-letters discard"), 1)
-    eventually(lambda: rig.sums()["written"] == 20 + 1, within_s=30)
+    eventually(lambda: rig.sums()["written"] == 20 + 1)
     eventually(lambda: samples(url)["dead_letters_open",] == 1)
     assert "not_an_event" in shell.run(shown)  # what is left is known
     assert samples(url)[parked] == 3

@@ -6,7 +6,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from tests.events import made
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.integration.test_sink_metrics import base_url, samples
 from tests.sink_rig import SinkRig
 
@@ -32,8 +32,8 @@ def test_retention_that_overtakes_a_sink_which_lags_is_a_gap_and_not_a_standstil
         rig.publish(made(session=f"s-{n}") for n in range(50, 1_000))
         eventually(lambda: rig.query(WAITING))
         for deleted in admin.delete_records([TopicPartition(rig.topic, partition, 900)]).values():
-            deleted.result(10)
-    eventually(lambda: rig.query("SELECT max(next_offset) FROM consumer_offsets") == [(1_000,)], within_s=60)
+            deleted.result(PATIENCE_S)
+    eventually(lambda: rig.query("SELECT max(next_offset) FROM consumer_offsets") == [(1_000,)])
     rig.assert_accounted()
     gaps, written = rig.query("SELECT sum(gaps)::int, sum(written)::int FROM consumer_offsets")[0]
     assert gaps > 0

@@ -5,7 +5,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions
 from confluent_kafka.admin import AdminClient
 
 from tests.events import made
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.kafka_wire import OFFSET_COMMIT, KafkaWire
 from tests.sink_rig import SinkRig
 
@@ -16,7 +16,7 @@ def told_to_kafka(admin: AdminClient, group: str) -> int:
     """What Kafka knows of the group: the sum of its partitions' offsets."""
     asked = ConsumerGroupTopicPartitions(group)
     (answer,) = admin.list_consumer_group_offsets([asked]).values()
-    return sum(at.offset for at in answer.result(10).topic_partitions or [])
+    return sum(at.offset for at in answer.result(PATIENCE_S).topic_partitions or [])
 
 
 @pytest.mark.timeout(120)
@@ -35,7 +35,7 @@ def test_what_the_table_has_and_kafka_was_not_told_is_not_read_again(
         rig.publish(log[30:50])
         rig.wait_until_done(50)
         sink.kill()
-        sink.wait(10)
+        sink.wait(PATIENCE_S)
     assert told_to_kafka(admin, rig.topic) == 30
     rig.publish(log[50:])
     rig.start()

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from tests.events import history
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.sink_rig import SinkRig
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
@@ -18,14 +18,14 @@ PER_KILL = 300
 
 def kill(sink: subprocess.Popen[bytes]) -> None:
     sink.send_signal(signal.SIGKILL)
-    sink.wait(10)
+    sink.wait(PATIENCE_S)
 
 
 def wait_for_a_moment(rig: SinkRig, chance: random.Random, total: int) -> None:
     """Wait until some batches are committed since now and some are still to come."""
     before = rig.done()
     more = chance.randrange(1, PER_KILL // 2)
-    eventually(lambda: rig.done() >= before + more, within_s=30, every_s=chance.uniform(0.0005, 0.003))
+    eventually(lambda: rig.done() >= before + more, every_s=chance.uniform(0.0005, 0.003))
     assert rig.done() < total
 
 
@@ -43,7 +43,7 @@ def test_killed_at_20_moments_the_table_is_as_after_one_clean_pass(rig: SinkRig,
         kill(sink)
         rig.assert_accounted()
     rig.start()
-    rig.wait_until_done(len(log), within_s=60)
+    rig.wait_until_done(len(log))
     rig.assert_as_expected(log)
 
 
@@ -58,12 +58,12 @@ def test_a_second_sink_that_joins_and_leaves_and_dies_changes_nothing(rig: SinkR
     for turn in range(5):
         published += rig.publish(log[published : published + 700])
         second = rig.start(SINK__BATCH_ROWS="20")
-        eventually(lambda sink=second: "partition_placed" in rig.log_of(sink), within_s=30)  # type: ignore[misc]
+        eventually(lambda sink=second: "partition_placed" in rig.log_of(sink))  # type: ignore[misc]
         if turn % 2:
             kill(second)
         else:
             second.send_signal(signal.SIGTERM)
-            assert second.wait(10) == 0
+            assert second.wait(PATIENCE_S) == 0
         rig.assert_accounted()
-    rig.wait_until_done(len(log), within_s=60)
+    rig.wait_until_done(len(log))
     rig.assert_as_expected(log)

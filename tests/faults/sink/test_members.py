@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 
 from config.errors import ExitCode
 from tests.events import history, made
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.groups import members
 from tests.ports import free_ports
 from tests.sink_rig import SinkRig
@@ -51,10 +51,10 @@ def test_each_has_a_port_and_a_name_and_one_signal_ends_all(
     rig.publish(log[:500])
     first = free_ports(3)
     parent = rig.start("--processes", "3", METRICS__SINK_PORT=str(first))
-    eventually(lambda: placed(rig, parent) == {1, 2, 3}, within_s=60)
+    eventually(lambda: placed(rig, parent) == {1, 2, 3})
     started = {line["member"]: line["port"] for line in lines(rig, parent, "sidecar_started")}
     assert started == {1: first, 2: first + 1, 3: first + 2}
-    told = admin.describe_consumer_groups([rig.topic])[rig.topic].result(10)
+    told = admin.describe_consumer_groups([rig.topic])[rig.topic].result(PATIENCE_S)
     assert {member.client_id for member in told.members} == {f"session-relay-sink-{n}" for n in (1, 2, 3)}
     rig.publish(log[500:])
     children = pids(rig, parent)
@@ -74,16 +74,16 @@ def test_a_member_that_is_killed_is_started_again(rig: SinkRig) -> None:
     log = history(random.Random(32), 1_000, sessions=40)
     rig.publish(log[:500])
     parent = rig.start("--processes", "2")
-    eventually(lambda: placed(rig, parent) == {1, 2}, within_s=60)
+    eventually(lambda: placed(rig, parent) == {1, 2})
     before = pids(rig, parent)
     os.kill(before[2], signal.SIGKILL)
-    eventually(lambda: pids(rig, parent)[2] != before[2], within_s=30)
+    eventually(lambda: pids(rig, parent)[2] != before[2])
     assert pids(rig, parent)[1] == before[1]
     (died,) = lines(rig, parent, "member_died")
     assert (died["which"], died["status"]) == (2, -signal.SIGKILL)
     assert 0 < died["again_in_s"] <= 0.5
     rig.publish(log[500:])
-    rig.wait_until_done(len(log), within_s=60)
+    rig.wait_until_done(len(log))
     rig.assert_as_expected(log)
 
 
@@ -96,7 +96,7 @@ def test_a_storm_of_poison_in_one_member_stops_all_for_a_person(rig: SinkRig) ->
     rig.publish([made(session=f"s-{n}", user=f"u-{n}") for n in range(30)])
     parent = rig.start("--processes", "2", SINK__STORM_WINDOW="10")
     rig.wait_until_done(30)
-    eventually(lambda: placed(rig, parent) == {1, 2}, within_s=60)
+    eventually(lambda: placed(rig, parent) == {1, 2})
     rig.publish_bytes([(b"u-1", b"junk")] * 20)
     assert parent.wait(60) == ExitCode.STOPPED_FOR_SAFETY
     (ended,) = lines(rig, parent, "member_ended")
@@ -122,10 +122,10 @@ def test_a_parent_that_is_killed_leaves_no_child_and_they_leave_in_order(
     """Without a word to the group, nobody would have their partitions until the session's time is over."""
     rig.publish([made(session=f"s-{n}", user=f"u-{n}") for n in range(30)])
     parent = rig.start("--processes", "2", KAFKA__OPTIONS="{}")
-    eventually(lambda: placed(rig, parent) == {1, 2}, within_s=60)
+    eventually(lambda: placed(rig, parent) == {1, 2})
     children = pids(rig, parent)
     parent.kill()
-    parent.wait(10)
-    eventually(lambda: not any(is_there(pid) for pid in children.values()), within_s=30)
+    parent.wait(PATIENCE_S)
+    eventually(lambda: not any(is_there(pid) for pid in children.values()))
     assert {line["member"] for line in lines(rig, parent, "sink_stopped")} == {1, 2}
     assert members(admin, rig.topic) == set()

@@ -27,12 +27,12 @@ def test_beyond_max_poll_interval_nothing_is_written_twice(rig: SinkRig) -> None
     with psycopg.connect(rig.database_url) as holder:
         holder.execute("LOCK TABLE sessions IN EXCLUSIVE MODE")
         late = rig.start(KAFKA__OPTIONS=IMPATIENT, **patient)
-        eventually(lambda: rig.query(WAITING), within_s=30)
+        eventually(lambda: rig.query(WAITING))
         second = rig.start(**patient)
-        eventually(lambda: rig.told(second, "partition_placed", topic=rig.topic), within_s=30)
+        eventually(lambda: rig.told(second, "partition_placed", topic=rig.topic))
         assert rig.done() == 0
-    rig.wait_until_done(len(log), within_s=60)
+    rig.wait_until_done(len(log))
     rig.assert_as_expected(log)
-    eventually(lambda: rig.told(late, "consumer_error", problem="_MAX_POLL_EXCEEDED"), within_s=30)
-    eventually(lambda: rig.told(late, "partitions_lost", topic=rig.topic), within_s=30)
+    eventually(lambda: rig.told(late, "consumer_error", problem="_MAX_POLL_EXCEEDED"))
+    eventually(lambda: rig.told(late, "partitions_lost", topic=rig.topic))
     assert late.poll() is None

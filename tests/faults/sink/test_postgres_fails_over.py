@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from config.embedded.services import EmbeddedServices
 from tests.events import history
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.postgres_pair import Pair
 from tests.sink_rig import SinkRig
 
@@ -53,18 +53,18 @@ def test_the_sink_goes_on_at_the_server_that_takes_over(
     log = history(random.Random(8), 3_000, sessions=80)
     rig.publish(log[:1_500])
     sink = rig.start(SINK__BATCH_ROWS="50")
-    eventually(lambda: rig.done() > 100, within_s=30)
+    eventually(lambda: rig.done() > 100)
     lose_first(pair)
     rig.publish(log[1_500:])
-    eventually(lambda: '"to": "open"' in rig.log_of(sink), within_s=60)
+    eventually(lambda: '"to": "open"' in rig.log_of(sink))
     assert sink.poll() is None
     pair.promote_second()
-    eventually(lambda: writable(rig), within_s=30)
+    eventually(lambda: writable(rig))
     assert rig.query("SHOW port") == [(str(pair.second.postgres.port),)]
-    rig.wait_until_done(len(log), within_s=60)
+    rig.wait_until_done(len(log))
     rig.assert_as_expected(log)
     assert rig.sums()["parked"] == 0
     assert told in rig.log_of(sink)
     letters = TopicPartition(f"{rig.topic}.dlq", 0)
     ends = admin.list_offsets({letters: OffsetSpec.latest()})  # type: ignore[no-untyped-call]
-    assert ends[letters].result(10).offset == 0
+    assert ends[letters].result(PATIENCE_S).offset == 0

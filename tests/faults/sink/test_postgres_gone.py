@@ -8,7 +8,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from config.embedded.services import EmbeddedServices
 from tests.events import history
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.groups import members
 from tests.sink_rig import SinkRig
 
@@ -29,12 +29,12 @@ def test_the_sink_pauses_keeps_its_membership_and_goes_on_by_itself(
     postgres.stop("postgres", mode=mode)  # type: ignore[arg-type]
     rig.publish(log[1_000:])
     eventually(lambda: '"to": "open"' in rig.log_of(sink))
-    eventually(lambda: rig.log_of(sink).count('"to": "half-open"') >= 2, within_s=20)
+    eventually(lambda: rig.log_of(sink).count('"to": "half-open"') >= 2)
     assert members(admin, rig.topic) == before
     assert sink.poll() is None
     postgres.start("postgres")
     rig.reconnect()
-    rig.wait_until_done(len(log), within_s=60)
+    rig.wait_until_done(len(log))
     rig.assert_as_expected(log)
     assert rig.sums()["parked"] == 0
     assert members(admin, rig.topic) == before
@@ -44,4 +44,4 @@ def test_the_sink_pauses_keeps_its_membership_and_goes_on_by_itself(
 
 def parked_letters(admin: AdminClient, rig: SinkRig) -> int:
     at = TopicPartition(f"{rig.topic}.dlq", 0)
-    return int(admin.list_offsets({at: OffsetSpec.latest()})[at].result(10).offset)  # type: ignore[no-untyped-call]
+    return int(admin.list_offsets({at: OffsetSpec.latest()})[at].result(PATIENCE_S).offset)  # type: ignore[no-untyped-call]

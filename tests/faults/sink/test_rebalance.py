@@ -15,7 +15,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from schemas.event import SessionEvent
 from tests.events import history
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.freezing import freeze
 from tests.groups import PROTOCOLS, make_quick, members
 from tests.sink_rig import SinkRig
@@ -38,7 +38,7 @@ def topic(admin: AdminClient) -> str:
     name = f"test-{uuid.uuid4()}"
     wanted = [NewTopic(name, _PARTITIONS, 1), NewTopic(f"{name}.dlq", 1, 1)]
     for made in admin.create_topics(wanted).values():
-        made.result(20)
+        made.result(PATIENCE_S)
     return name
 
 
@@ -93,19 +93,19 @@ def test_a_rolling_restart_of_four_members_under_load(
     with load(rig, log, per_s=300) as hurry:
         sinks = [rig.start(**settings) for _ in range(_MEMBERS)]
         for sink in sinks:
-            eventually(lambda sink=sink: has_a_place(rig, sink), within_s=60)  # type: ignore[misc]
+            eventually(lambda sink=sink: has_a_place(rig, sink))  # type: ignore[misc]
         assert len(members(admin, rig.topic)) == _MEMBERS
         begun = rig.done()
         for old in sinks[:_MEMBERS]:
             old.send_signal(signal.SIGTERM)
-            assert old.wait(20) == 0
+            assert old.wait(PATIENCE_S) == 0
             new = rig.start(**settings)
             sinks.append(new)
-            eventually(lambda new=new: has_a_place(rig, new), within_s=60)  # type: ignore[misc]
+            eventually(lambda new=new: has_a_place(rig, new))  # type: ignore[misc]
         assert begun < rig.done()
         hurry.set()
     rig.query("DROP TRIGGER slowly ON consumer_offsets")
-    rig.wait_until_done(len(log), within_s=60)
+    rig.wait_until_done(len(log))
     rig.assert_as_expected(log)
     assert [rig.log_of(sink) for sink in sinks if '"job_failed"' in rig.log_of(sink)] == []
 
@@ -117,16 +117,16 @@ def test_partitions_that_were_lost_are_dropped_and_read_by_others(rig: SinkRig, 
     settings = {"SINK__BATCH_ROWS": "50", "KAFKA__GROUP_PROTOCOL": protocol}
     rig.publish(log[:300])
     frozen, other = rig.start(**settings), rig.start(**settings)
-    eventually(lambda: has_a_place(rig, frozen) and has_a_place(rig, other), within_s=60)
+    eventually(lambda: has_a_place(rig, frozen) and has_a_place(rig, other))
     freeze(frozen.pid)
     rig.publish(log[300:700])
-    rig.wait_until_done(700, within_s=60)
+    rig.wait_until_done(700)
     frozen.send_signal(signal.SIGCONT)
-    eventually(lambda: '"partitions_lost"' in rig.log_of(frozen), within_s=60)
+    eventually(lambda: '"partitions_lost"' in rig.log_of(frozen))
     other.send_signal(signal.SIGTERM)
-    assert other.wait(20) == 0
+    assert other.wait(PATIENCE_S) == 0
     rig.publish(log[700:])
-    rig.wait_until_done(len(log), within_s=60)
+    rig.wait_until_done(len(log))
     rig.assert_as_expected(log)
     assert frozen.poll() is None
     assert ('"options_left_out"' in rig.log_of(frozen)) == (protocol == "consumer")

@@ -27,19 +27,19 @@ def test_a_member_that_joins_in_the_outage_shares_the_work_afterwards(
     rig.wait_until_done(400)
     postgres.stop("postgres")
     rig.publish(log[400:800])
-    eventually(lambda: rig.told(first, "breaker_changed", to="open"), within_s=30)
+    eventually(lambda: rig.told(first, "breaker_changed", to="open"))
     second = rig.start()
-    eventually(lambda: rig.told(second, "partitions_assigned", topic=rig.topic), within_s=30)
-    eventually(lambda: rig.told(first, "partitions_revoked", topic=rig.topic), within_s=30)
-    eventually(lambda: rig.told(second, "breaker_changed", to="half-open"), within_s=30)
+    eventually(lambda: rig.told(second, "partitions_assigned", topic=rig.topic))
+    eventually(lambda: rig.told(first, "partitions_revoked", topic=rig.topic))
+    eventually(lambda: rig.told(second, "breaker_changed", to="half-open"))
     rig.publish(log[800:])
     postgres.start("postgres")
     rig.reconnect()
-    rig.wait_until_done(len(log), within_s=60)
+    rig.wait_until_done(len(log))
     rig.assert_as_expected(log)
     assert rig.sums()["parked"] == 0
     for sink in (first, second):
-        eventually(lambda sink=sink: rig.told(sink, "breaker_changed", to="closed"), within_s=30)  # type: ignore[misc]
+        eventually(lambda sink=sink: rig.told(sink, "breaker_changed", to="closed"))  # type: ignore[misc]
 
 
 class Member:
@@ -78,21 +78,21 @@ class Member:
 def fetched(members: Sequence[Member]) -> list[int]:
     """How many records each has fetched, by what is told after some more polls."""
     looks = [member.looks + 3 for member in members]
-    eventually(lambda: all(one.polled().looks >= most for one, most in zip(members, looks, strict=True)), 30)
+    eventually(lambda: all(one.polled().looks >= most for one, most in zip(members, looks, strict=True)))
     return [member.fetched for member in members]
 
 
 def test_what_is_assigned_or_kept_in_a_rebalance_stays_paused_until_it_is_placed(rig: SinkRig) -> None:
     """Method: a member pauses what it has read, another joins, records come: the library fetches none."""
     first = Member(rig)
-    eventually(lambda: first.polled().consumer.unplaced, within_s=30)
+    eventually(lambda: first.polled().consumer.unplaced)
     first.consumer.place(dict.fromkeys(first.consumer.unplaced, 0))
     rig.publish(made(session=f"s-{n}", user=f"u-{n}") for n in range(30))
-    eventually(lambda: first.consumer.read(10, 0.05) and sum(first.consumer.next.values()) == 30, within_s=30)
+    eventually(lambda: first.consumer.read(10, 0.05) and sum(first.consumer.next.values()) == 30)
     first.consumer.unplace()
     second = Member(rig)
     try:
-        eventually(lambda: [bool(one.polled().consumer.unplaced) for one in (first, second)][1], within_s=30)
+        eventually(lambda: [bool(one.polled().consumer.unplaced) for one in (first, second)][1])
         before = fetched([first, second])
         rig.publish(made(session=f"t-{n}", user=f"u-{n}") for n in range(60))
         assert fetched([first, second]) == before

@@ -20,7 +20,7 @@ from config.embedded.services import EmbeddedServices
 from config.migrations.apply import migrate
 from schemas.event import SessionEvent
 from tests.events import spread
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.operator_shell import OperatorShell, steps_of
 from tests.own_places import drop
 from tests.postgres_server import Server
@@ -73,7 +73,7 @@ def shell_of(rig: SinkRig, directory: Path, install: Path) -> OperatorShell:
 
 
 def assert_over(rig: SinkRig, shell: OperatorShell, log: Sequence[SessionEvent]) -> None:
-    eventually(lambda: rig.query(LETTERS) == [(2,)], within_s=60)
+    eventually(lambda: rig.query(LETTERS) == [(2,)])
     assert rig.sums()["parked"] == 2
     rig.assert_as_expected(log)
     over = shell.does(STEPS["over"]).split()
@@ -105,7 +105,7 @@ def test_a_dump_in_a_new_database_and_the_log_since_are_the_present(
     of_all, lost = services.addresses.database_url, str(conninfo_to_dict(rig.database_url)["dbname"])
     drop(of_all, lost)
     sink.terminate()
-    assert sink.wait(20) == 0
+    assert sink.wait(PATIENCE_S) == 0
     new = f"{lost}-restored"
     with psycopg.connect(of_all, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(new)))

@@ -10,7 +10,7 @@ import pytest
 
 from config.embedded.services import EmbeddedServices
 from tests.events import history
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.integration.test_dead_letters_projected import put
 from tests.sink_rig import SinkRig
 
@@ -51,11 +51,11 @@ def test_it_ends_as_one_clean_pass(
     rig.reconnect()
     rig.publish(log[500:])
     rig.publish_bytes(bad[1:])
-    rig.wait_until_done(1_002, within_s=60)
-    eventually(lambda: rig.query(LETTERS) == [(2,)], within_s=30)
+    rig.wait_until_done(1_002)
+    eventually(lambda: rig.query(LETTERS) == [(2,)])
     if sinks == "restarted":
         sink.send_signal(signal.SIGTERM)
-        assert sink.wait(12) == 0
+        assert sink.wait(PATIENCE_S) == 0
     postgres.stop("postgres")
     shutil.rmtree(data)
     copy_of(backup, data)
@@ -64,8 +64,8 @@ def test_it_ends_as_one_clean_pass(
     if sinks == "restarted":
         assert rig.done() == 501
         rig.start()
-    eventually(lambda: rig.query(LETTERS) == [(2,)], within_s=60)
-    rig.wait_until_done(1_002, within_s=60)
+    eventually(lambda: rig.query(LETTERS) == [(2,)])
+    rig.wait_until_done(1_002)
     assert rig.sums()["parked"] == 2
     rig.assert_as_expected(log)
 
@@ -81,13 +81,13 @@ def test_a_backup_put_back_while_everything_runs_is_noticed_without_a_record(rig
     rig.start(SINK__TOPIC_CHECK_S="1")
     rig.publish(log[:200])
     put(rig, b"an item")
-    eventually(lambda: rig.query(LETTERS) == [(1,)], within_s=30)
+    eventually(lambda: rig.query(LETTERS) == [(1,)])
     rig.wait_until_done(200)
     for table in tables:
         rig.query(f"CREATE TABLE saved_{table} AS TABLE {table}")
     rig.publish(log[200:])
     put(rig, b"another")
-    eventually(lambda: rig.query(LETTERS) == [(2,)], within_s=30)
+    eventually(lambda: rig.query(LETTERS) == [(2,)])
     rig.wait_until_done(400)
     back = [
         f"TRUNCATE {table}; INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM saved_{table}"
@@ -95,5 +95,5 @@ def test_a_backup_put_back_while_everything_runs_is_noticed_without_a_record(rig
     ]
     rig.query(";".join(back))  # without parameters, all of it is one transaction
     rig.wait_until_done(400)
-    eventually(lambda: rig.query(LETTERS) == [(2,)], within_s=30)
+    eventually(lambda: rig.query(LETTERS) == [(2,)])
     rig.assert_as_expected(log)

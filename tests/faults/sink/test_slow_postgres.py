@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.events import history
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 from tests.freezing import freeze
 from tests.proxy import Proxy
 from tests.sink_rig import QUICK_SESSION, SinkRig
@@ -45,14 +45,14 @@ def test_a_write_that_waits_longer_than_polling_may_stand_still_loses_neither_re
             KAFKA__OPTIONS=QUICK_SESSION.replace("}", ', "max.poll.interval.ms": 12000}'),
         )
         eventually(lambda: rig.query(WAITING))
-        eventually(lambda: "polling_goes_on" in rig.log_of(sink), within_s=30)
-        eventually(lambda: rig.query(f"{WAITING} AND now() - query_start > interval '14 s'"), within_s=30)
+        eventually(lambda: "polling_goes_on" in rig.log_of(sink))
+        eventually(lambda: rig.query(f"{WAITING} AND now() - query_start > interval '14 s'"))
         assert rig.done() == 0
     rig.wait_until_done(len(log))
     rig.assert_as_expected(log)
     lines = [line for line in rig.log_of(sink).splitlines() if f'"{rig.topic}"' in line]
     assert sum("partitions_assigned" in line for line in lines) == 1
-    members = admin.describe_consumer_groups([rig.topic])[rig.topic].result(10).members
+    members = admin.describe_consumer_groups([rig.topic])[rig.topic].result(PATIENCE_S).members
     assert len(members) == 1
 
 

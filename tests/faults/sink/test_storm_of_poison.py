@@ -7,6 +7,7 @@ from confluent_kafka.admin import AdminClient
 
 from config.errors import ExitCode
 from tests.events import made
+from tests.eventually import PATIENCE_S
 from tests.faults.sink.test_postgres_gone import parked_letters
 from tests.groups import members
 from tests.sink_rig import SinkRig
@@ -17,7 +18,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
 
 def assert_stopped(rig: SinkRig, admin: AdminClient, sink: subprocess.Popen[bytes]) -> None:
-    assert sink.wait(20) == ExitCode.STOPPED_FOR_SAFETY, rig.log_of(sink)
+    assert sink.wait(PATIENCE_S) == ExitCode.STOPPED_FOR_SAFETY, rig.log_of(sink)
     assert "session-relay sink --accept-poison N" in rig.log_of(sink)
     assert '"event": "storm_of_poison"' in rig.log_of(sink)
     # else the next sink would wait for a session's end before it had partitions

@@ -8,6 +8,7 @@ from confluent_kafka.admin import AdminClient
 from config.errors import ExitCode
 from schemas.codec import encode
 from tests.events import made
+from tests.eventually import PATIENCE_S
 from tests.faults.sink.test_postgres_gone import parked_letters
 from tests.sink_rig import SinkRig
 
@@ -23,7 +24,7 @@ def test_it_exits_with_3_parks_nothing_and_stands_at_that_record(rig: SinkRig, a
     rig.wait_until_done(1)
     rig.publish_bytes([(b"u-1", NEWER)])
     rig.publish([made(session="after")])
-    assert sink.wait(20) == ExitCode.STOPPED_FOR_SAFETY
+    assert sink.wait(PATIENCE_S) == ExitCode.STOPPED_FOR_SAFETY
     assert rig.start("--accept-poison", "10").wait(20) == ExitCode.STOPPED_FOR_SAFETY
     assert "1900000999" in rig.log_of(sink)
     assert [line["offset"] for line in rig.told(sink, "record_stops_the_sink")] == [1]

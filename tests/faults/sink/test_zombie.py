@@ -41,13 +41,13 @@ def test_woken_in_the_middle_of_its_write_it_writes_nothing(rig: SinkRig) -> Non
         rig.publish(rest)
         eventually(lambda: rig.query(WAITING) == [(2,)])
         freeze(zombie.pid)
-    rig.wait_until_done(len(first) + len(rest), within_s=60)
+    rig.wait_until_done(len(first) + len(rest))
     sums = rig.sums()
     zombie.send_signal(signal.SIGCONT)
     # by the fence; or, where a first batch was of one record and got further, by the connection that is gone
-    eventually(lambda: rig.told(zombie, "job_failed", job="batch") or zombie.poll() is not None, within_s=60)
+    eventually(lambda: rig.told(zombie, "job_failed", job="batch") or zombie.poll() is not None)
     assert zombie.poll() is None, rig.log_of(zombie)
-    eventually(lambda: rig.told(zombie, "partitions_lost", topic=rig.topic), within_s=30)
+    eventually(lambda: rig.told(zombie, "partitions_lost", topic=rig.topic))
     rig.publish([made(session="after")])
     rig.wait_until_done(len(first) + len(rest) + 1)
     assert rig.sums() == sums | {"written": sums["written"] + 1}
