@@ -25,6 +25,7 @@ _UNKNOWN_FOR_S: Final = 10.0
 _MOST_UNKNOWN: Final = 10_000
 _MOST_TOLD: Final = 3
 _FIELDS: Final = tuple(field["name"] for field in LATEST.schema["fields"])
+_TEXTS: Final = ("string", "bytes")
 _KINDS: Final = frozenset(EventType)
 
 
@@ -121,11 +122,44 @@ def _reader(schema_id: int, text: str) -> Read:
         if plain(version.text) == parsed:
             return version.read
     try:
-        return _as_ours(reader_of(parsed))
-    except ValueError:
+        return _as_ours(reader_of(_texts_as_ours(parsed, LATEST.schema)))
+    except (ValueError, RecursionError):
         raise StoppedForSafety(
-            f"schema id {schema_id} of the registry has types that this version can't read: a newer one may"
+            f"schema id {schema_id} of the registry is recursive or too deep: a newer version may read it"
         ) from None
+
+
+def _texts_as_ours(theirs: Any, ours: Any) -> Any:
+    """Their schema with `string` where ours has that for their `bytes`, and the other way round.
+
+    Both are written alike, and resolve with each other (Apache Avro 1.12, "Schema Resolution").
+    """
+    kinds = ours if isinstance(ours, list) else [ours]
+    match theirs:
+        case "string" | "bytes" | {"type": "string" | "bytes"}:
+            return next((kind for kind in kinds if kind in _TEXTS), theirs)
+        case list():
+            return [_texts_as_ours(branch, ours) for branch in theirs]
+        case {"type": "map", "values": values}:
+            of_ours = [kind["values"] for kind in kinds if _is(kind, "map")]
+            return theirs | {"values": _texts_as_ours(values, of_ours)}
+        case {"type": "record", "fields": fields}:
+            known = {
+                field["name"]: field["type"]
+                for kind in kinds
+                if _is(kind, "record")
+                for field in kind["fields"]
+            }
+            told = [
+                field | {"type": _texts_as_ours(field["type"], known.get(field["name"]))} for field in fields
+            ]
+            return theirs | {"fields": told}
+        case _:
+            return theirs
+
+
+def _is(schema: Any, kind: str) -> bool:
+    return isinstance(schema, dict) and schema["type"] == kind
 
 
 def _as_ours(read: Read) -> Read:

@@ -17,6 +17,8 @@ Read = Callable[[bytes, int], tuple[dict[str, Any], int]]
 """Reads a record from bytes at a position; returns its fields and the position after it."""
 
 _DOUBLE: Final = struct.Struct("<d").unpack_from
+_TRUTHS: Final = {0: False, 1: True}
+_FLOAT: Final = struct.Struct("<f").unpack_from
 _LONG_BITS: Final = 64
 _HIGH_BITS: Final = 0x8080808080808080
 _EIGHT_BYTES: Final = 0x0080808080808080
@@ -35,8 +37,11 @@ class Malformed(ValueError):
 def reader_of(schema: Any) -> Read:
     """The function that reads records of a parsed schema; it raises Malformed, IndexError or UnicodeError.
 
+    Every type of Avro's is read, as another's schema may have it: what is no field of ours must be passed by.
+
     Raises:
-        ValueError: The schema has a type that no event needs so far.
+        ValueError: The schema is recursive or too deep, or has an array of what takes no bytes, so that a few
+            bytes tell of billions.
     """
     source = Source()
     fields = source.record(schema)
@@ -55,17 +60,22 @@ class Source:
 
     def __init__(self, text: str = "b[i:j].decode()") -> None:
         self.lines: list[str] = []
-        self.constants: dict[str, Any] = {"Malformed": Malformed, "varint": _varint, "double": _DOUBLE}
-        self.constants["doubles"] = _DOUBLES
+        self.constants: dict[str, Any] = {"Malformed": Malformed, "varint": _varint, "truths": _TRUTHS}
+        self.constants |= {"double": _DOUBLE, "doubles": _DOUBLES, "float_": _FLOAT}
         self._text = text
         self._indent = 1
         self._count = 0
+        self._named: dict[str, Any] = {}
 
     def function(self, signature: str, title: str) -> Any:
         """Make the function of all lines so far."""
         code = f"def {signature}:\n" + "\n".join(self.lines)
         names = dict(self.constants)
-        exec(compile(code, f"<{title}>", "exec"), names)  # noqa: S102 - generated from our schema
+        try:
+            compiled = compile(code, f"<{title}>", "exec")
+        except SyntaxError:  # twenty loops in each other, a hundred levels
+            raise ValueError(f"the {title} would be too deep") from None
+        exec(compiled, names)  # noqa: S102 - of a schema quoted names and numbers alone are in it
         return names[signature.partition("(")[0]]
 
     def line(self, text: str) -> None:
@@ -106,6 +116,26 @@ class Source:
         self._count += 1
         into = f"v{self._count}"
         match schema:
+            case str() if (known := self._named.get(schema)) is not None:
+                return self.value(known)
+            case str():
+                self._plain(into, schema)
+            case ["null", inner]:
+                self._optional(into, inner)
+            case list():
+                self._union(into, schema)
+            case {"type": "map", "values": inner}:
+                self._map(into, inner)
+            case {"type": "array", "items": inner}:
+                self._array(into, inner)
+            case {"type": "record" | "enum" | "fixed"}:
+                self._one_named(into, schema)
+            case _:
+                return self.value(schema["type"])
+        return into
+
+    def _plain(self, into: str, name: str) -> None:
+        match name:
             case "string":
                 self._bytes(into, self._text)
             case "bytes":
@@ -115,19 +145,27 @@ class Source:
                 self.line(f"{into} = (n >> 1) ^ -(n & 1)")
             case "double":
                 self.line(f"{into} = double(b, i)[0]; i += 8")
-            case ["null", inner]:
-                self._optional(into, inner)
-            case {"type": "enum", "symbols": symbols}:
-                self._enum(into, symbols)
-            case {"type": "map", "values": inner}:
-                self._map(into, inner)
-            case {"type": "record"}:
-                self.line(f"{into} = {self.record(schema)}")
-            case {"type": str() as inner}:
-                return self.value(inner)
+            case "float":
+                self.line(f"{into} = float_(b, i)[0]; i += 4")
+            case "boolean":
+                self.line(f"{into} = truths.get(b[i]); i += 1")
+                self.line(f"if {into} is None: raise Malformed('boolean')")
+            case "null":
+                self.line(f"{into} = None")
             case _:
-                raise ValueError(f"no reader for {schema}")
-        return into
+                raise ValueError(f"no reader for {name} in itself")
+
+    def _one_named(self, into: str, schema: Any) -> None:
+        self._named[schema["name"]] = None  # not while it is under way: it would have no end
+        match schema["type"]:
+            case "record":
+                self.line(f"{into} = {self.record(schema)}")
+            case "enum":
+                self._enum(into, schema["symbols"])
+            case "fixed":
+                size = int(schema["size"])
+                self.line(f"{into} = b[i:i + {size}]; i += {size}")
+        self._named[schema["name"]] = schema
 
     def _number(self) -> None:
         """Read a varint, still in zigzag, into n; almost all are one byte."""
@@ -156,9 +194,35 @@ class Source:
         self.line(f"{into} = symbols_{into}.get(n)")
         self.line(f"if {into} is None: raise Malformed('enum index')")
 
+    def _union(self, into: str, branches: list[Any]) -> None:
+        self._number()
+        word = "if"
+        for index, inner in enumerate(branches):
+            self.line(f"{word} n == {2 * index}:")
+            self._indent += 1
+            self.line(f"{into} = {self.value(inner)}")
+            self._indent -= 1
+            word = "elif"
+        self.line("else: raise Malformed('union index')")
+
     def _map(self, into: str, inner: Any) -> None:
-        """Blocks of entries until an empty one; a negative count is followed by the block's size."""
         self.line(f"{into} = {{}}")
+        self._begin_entry(into)
+        key = self.value("string")
+        self.line(f"if {key} in {into}: raise Malformed('a key comes twice')")
+        self.line(f"{into}[{key}] = {self.value(inner)}")
+        self._end_entry(into)
+
+    def _array(self, into: str, inner: Any) -> None:
+        if not _takes_bytes(inner):
+            raise ValueError(f"no reader for an array of {inner}")
+        self.line(f"{into} = []")
+        self._begin_entry(into)
+        self.line(f"{into}.append({self.value(inner)})")
+        self._end_entry(into)
+
+    def _begin_entry(self, into: str) -> None:
+        """Blocks of entries until an empty one; a negative count is followed by the block's size."""
         self.line("while True:")
         self._indent += 1
         self._number()
@@ -171,11 +235,27 @@ class Source:
         self._indent -= 1
         self.line(f"while left_{into}:")
         self._indent += 1
-        key = self.value("string")
-        self.line(f"if {key} in {into}: raise Malformed('a key comes twice')")
-        self.line(f"{into}[{key}] = {self.value(inner)}")
+
+    def _end_entry(self, into: str) -> None:
         self.line(f"left_{into} -= 1")
         self._indent -= 2
+
+
+def _takes_bytes(schema: Any) -> bool:
+    """Whether each value takes a byte at least; one of a name that was defined before may not."""
+    match schema:
+        case "string" | "bytes" | "long" | "int" | "double" | "float" | "boolean" | list():
+            return True
+        case {"type": "record", "fields": fields}:
+            return any(_takes_bytes(field["type"]) for field in fields)
+        case {"type": "fixed", "size": size}:
+            return bool(size)
+        case {"type": "enum" | "map" | "array"}:
+            return True
+        case {"type": inner}:
+            return _takes_bytes(inner)
+        case _:
+            return False
 
 
 def _varint(b: bytes, i: int) -> tuple[int, int]:
