@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 from confluent_kafka.admin import AdminClient
 
@@ -20,6 +21,10 @@ from tests.sink_rig import SinkRig
 collect_ignore = ["examples/test_tools.py", "examples/test_java_compatibility.py"]
 """Only where named, as `make test-examples` and `make test-java` do: they need tools that are not ours."""
 
+hypothesis.settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy")  # how long an example takes is the machine's, not the code's
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a shell starts what it puts into the background so, and children would not hear of Ctrl-C either
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -48,7 +48,7 @@ def as_read_elsewhere(event: SessionEvent) -> dict[str, Any]:
     return told
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(event=events())
 def test_an_ordinary_reader_sees_the_same_event(event: SessionEvent) -> None:
     assert read_elsewhere(encode(event), LATEST.number) == as_read_elsewhere(event)
@@ -98,7 +98,7 @@ def test_every_newer_version_reads_every_older_one(old: int, new: int) -> None:
 
 
 @pytest.mark.parametrize("number", sorted(VERSIONS))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(event=events())
 def test_what_any_version_wrote_is_read_by_the_codec_as_avro_resolves_it(
     number: int, event: SessionEvent

@@ -87,7 +87,7 @@ def test_every_column_arrives_as_it_was(connection: Connection[DictRow]) -> None
     assert without_texts(row) == expected(EVENT)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     event=events().filter(lambda event: event.type in RANK and event.type is not EventType.SESSION_DELETED)
 )

@@ -77,8 +77,7 @@ def batch_of(log: Sequence[SessionEvent], begin: int, end: int) -> Batch:
 
 @settings(
     max_examples=60,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     print_blob=True,
 )
 @given(seed=st.integers(0, 2**32), data=st.data())

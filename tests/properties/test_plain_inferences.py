@@ -43,7 +43,7 @@ def read_by_facts(body: bytes, context: Context) -> SessionEvent | list[Any]:
         return invalid.problems
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     data=PLAIN,
     odd=st.just({})

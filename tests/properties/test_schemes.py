@@ -15,7 +15,7 @@ CHARACTERS = st.one_of(
     st.characters(exclude_categories=["Cs"]),  # what no UTF-8 can say, no server can hand on
 )
 FORMS = pytest.mark.parametrize("name", CASES)
-OFTEN = settings(max_examples=150, deadline=None)
+OFTEN = settings(max_examples=150)
 
 
 @st.composite

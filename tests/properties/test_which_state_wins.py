@@ -28,8 +28,7 @@ BAD = 13
 REFUSES = f"ALTER TABLE sessions ADD CONSTRAINT no_beast CHECK (normaliser <> {BAD})"
 QUICK = settings(
     max_examples=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     print_blob=True,
 )
 

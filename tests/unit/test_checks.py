@@ -36,13 +36,13 @@ ODD = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(event=events())
 def test_what_is_valid_passes(event: SessionEvent) -> None:
     assert _fits(event)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(event=events(), name=st.sampled_from(SessionEvent.__struct_fields__), value=ODD)
 def test_what_passes_is_valid(event: SessionEvent, name: str, value: Any) -> None:
     changed = msgspec.structs.replace(event, **{name: value})
@@ -50,7 +50,7 @@ def test_what_passes_is_valid(event: SessionEvent, name: str, value: Any) -> Non
     assert not _fits(changed) or by_msgspec == []
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(name=st.sampled_from(Statistics.__struct_fields__), value=ODD)
 def test_figures_are_looked_at_too(name: str, value: Any) -> None:
     changed = with_figures(Statistics(**{name: value}))

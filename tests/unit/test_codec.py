@@ -29,7 +29,7 @@ def paths_refused(event: SessionEvent) -> list[str]:
     return [problem.path for problem in refused.value.problems]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(event=events())
 def test_every_valid_event_comes_back_as_it_was(event: SessionEvent) -> None:
     assert problems_of(event) == []

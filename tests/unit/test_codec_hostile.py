@@ -136,7 +136,7 @@ def test_a_poison_tells_no_value() -> None:
     assert poison.value.__cause__ is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     spoils=st.lists(st.tuples(st.integers(0, len(record()) - 1), st.integers(0, 255)), min_size=1, max_size=4)
 )
@@ -147,7 +147,7 @@ def test_spoiled_bytes_are_an_event_or_refused_but_never_a_crash(spoils: list[tu
     outcome_of(bytes(value))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(body=st.binary(max_size=400), where=st.sampled_from(list(PIECES)))
 def test_random_bytes_in_any_place_are_refused_or_an_event(body: bytes, where: str) -> None:
     outcome_of(FRAME + body)

@@ -135,7 +135,7 @@ def state_after(events: list[SessionEvent]) -> State | None:
     return state
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 60), data=st.data())
 def test_a_history_may_be_split_anywhere(seed: int, count: int, data: st.DataObject) -> None:
     log = of_one_session(seed, count)
@@ -146,7 +146,7 @@ def test_a_history_may_be_split_anywhere(seed: int, count: int, data: st.DataObj
     assert whole.winner == (first.winner if rest.winner is None else cut + rest.winner)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 60))
 def test_a_fold_agrees_with_the_rule_read_plainly(seed: int, count: int) -> None:
     log = of_one_session(seed, count)
@@ -161,7 +161,7 @@ def test_a_fold_agrees_with_the_rule_read_plainly(seed: int, count: int) -> None
     assert folded.written[-1] == log[folded.winner].event_id
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(seed=st.integers(0, 2**32), data=st.data())
 def test_distinct_events_end_in_the_same_state_in_every_order(seed: int, data: st.DataObject) -> None:
     log = list({one.event_id: one for one in of_one_session(seed, 30)}.values())

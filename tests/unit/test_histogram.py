@@ -4,7 +4,7 @@ import math
 from threading import Thread
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client import generate_latest as exposed
@@ -43,7 +43,6 @@ def by_key(told: dict[tuple[str, str, float], float]) -> dict[str, float]:
     return {f"{name} {stage} {bound}": value for (name, stage, bound), value in told.items()}
 
 
-@settings(deadline=None)
 @given(batches=st.lists(st.tuples(st.sampled_from(STAGES), st.lists(AGES, max_size=20)), max_size=8))
 def test_it_equals_the_ordinary_histogram(batches: list[tuple[str, list[float]]]) -> None:
     ours, theirs = CollectorRegistry(), CollectorRegistry()

@@ -68,7 +68,7 @@ def test_a_session_id_is_the_uuid5_of_user_and_interval() -> None:
     assert session_id_for("u-1", -5, 7) == str(uuid.uuid5(NAMESPACE, name))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(event=events())
 def test_an_id_is_a_canonical_uuid_of_version_5_and_survives_the_codec(event: SessionEvent) -> None:
     told = uuid.UUID(event_id(event))
