@@ -1,10 +1,10 @@
 """Records into the growing batch: read with their staged rows, or poison with their bytes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from uuid import UUID
 
 import structlog
-from confluent_kafka import Message
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 
 from config import metrics
 from config.errors import Poison, Unavailable
@@ -93,6 +93,14 @@ class Decoder:
         schema_id = int.from_bytes(frame[1:])
         if schema_id not in PINNED_IDS and foreign(schema_id) is LATEST.read:
             self._prefixes.add(frame)
+
+
+def made_us(records: Sequence[Record]) -> Iterator[int]:
+    """When records were made, as Kafka tells it of those that can't be read now; µs since 1970."""
+    for *_, message in records:
+        kind, made_ms = message.timestamp()
+        if kind != TIMESTAMP_NOT_AVAILABLE:
+            yield made_ms * 1000
 
 
 def read_of(

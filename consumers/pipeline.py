@@ -21,7 +21,7 @@ from config.sections import SinkSettings
 from consumers.ages import Ages
 from consumers.batch import Batch
 from consumers.consumer import Consumer, Partitions
-from consumers.decoding import Decoder
+from consumers.decoding import Decoder, made_us
 from consumers.fates import Fenced, PostgresUnavailable
 from consumers.oldest import Oldest
 from consumers.outcome import Outcome
@@ -142,6 +142,7 @@ class Pipeline:
             try:
                 reads = self._decoder.add(self._batch, records)
             except RegistryUnavailable as cause:
+                self._oldest.read(made_us(records))
                 self._wait_for_registry(consumer, cause)
                 return 0
             received_us = [read.received_us for read in reads]

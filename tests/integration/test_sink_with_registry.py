@@ -8,9 +8,12 @@ from schemas.versions import LATEST
 from tests.events import made
 from tests.eventually import PATIENCE_S, eventually
 from tests.fake_registry import FakeRegistry, said
+from tests.integration.test_sink_metrics import base_url, samples
 from tests.sink_rig import SinkRig
 
 pytestmark = pytest.mark.integration
+
+WAITS = ("sink_oldest_unwritten_seconds",)
 
 
 def value(schema_id: int, session: str) -> tuple[bytes, bytes]:
@@ -43,9 +46,13 @@ def test_a_registry_that_is_away_is_waited_for_and_parks_nothing(rig: SinkRig) -
         asked = len(fake.asked)  # the log tells an outage once a minute
         eventually(lambda: len(fake.asked) > asked)
         assert (rig.done(), rig.sums()["parked"], sink.poll()) == (20, 0, None)
+        url = base_url(rig, sink)
+        waits_s = eventually(lambda: samples(url)[WAITS])
+        eventually(lambda: samples(url)[WAITS] > waits_s + 1)
         fake.always = None
         rig.wait_until_done(40)
         assert rig.sums()["written"] == 40
+        eventually(lambda: samples(url)[WAITS] == 0)
         rig.assert_accounted()
         fake.always = said(503, b"")
         rig.publish_bytes([value(known, "s-more")])  # what is known needs no second question
