@@ -11,14 +11,15 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from tests.eventually import PATIENCE_S
 
 PROTOCOLS = ("classic", "consumer")
-_QUICK = {"consumer.session.timeout.ms": "2000", "consumer.heartbeat.interval.ms": "300"}
+HEARTBEAT_MS = 300
 
 
-def make_quick(admin: AdminClient, group: str) -> None:
-    """Let a group of KIP-848 do soon without a member that died: its members are not asked."""
+def let_sessions_last(admin: AdminClient, group: str, session_ms: int) -> None:
+    """Say how soon a group of KIP-848 does without a member that died: its members are not asked."""
+    wanted = {"consumer.session.timeout.ms": session_ms, "consumer.heartbeat.interval.ms": HEARTBEAT_MS}
     entries = [
-        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
-        for name, value in _QUICK.items()
+        ConfigEntry(name, str(value), incremental_operation=AlterConfigOpType.SET)
+        for name, value in wanted.items()
     ]
     resource = ConfigResource(ResourceType.GROUP, group, incremental_configs=entries)
     for changed in admin.incremental_alter_configs([resource]).values():

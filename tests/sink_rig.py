@@ -22,6 +22,8 @@ from tests.services import Services
 
 QUICK_SESSION = '{"session.timeout.ms": 1500, "heartbeat.interval.ms": 300}'
 """KAFKA__OPTIONS with which the group soon does without a member that died."""
+PATIENT_SESSION = '{"session.timeout.ms": 45000, "heartbeat.interval.ms": 300}'
+"""The same as they are by default: a machine that stands still for seconds throws nobody out."""
 OUTCOMES = ("written", "duplicate", "stale", "passed", "parked", "erased")
 _SUMS = "SELECT " + ", ".join(f"sum({name})::bigint" for name in OUTCOMES) + " FROM consumer_offsets"
 
@@ -137,7 +139,7 @@ class SinkRig:
             )[0][0]
         )
 
-    def wait_until_done(self, count: int, within_s: float = 30.0) -> None:
+    def wait_until_done(self, count: int, within_s: float = PATIENCE_S) -> None:
         """Wait until so many records are accounted for."""
         eventually(lambda: self.done() >= count, within_s)
 

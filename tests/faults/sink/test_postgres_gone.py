@@ -10,7 +10,7 @@ from config.embedded.services import EmbeddedServices
 from tests.events import history
 from tests.eventually import PATIENCE_S, eventually
 from tests.groups import members
-from tests.sink_rig import SinkRig
+from tests.sink_rig import PATIENT_SESSION, SinkRig
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
@@ -23,7 +23,7 @@ def test_the_sink_pauses_keeps_its_membership_and_goes_on_by_itself(
     """Method: stop the server under load until the circuit has opened and probed, then start it again."""
     log = history(random.Random(3), 2_000, sessions=80)
     rig.publish(log[:1_000])
-    sink = rig.start(SINK__BATCH_ROWS="50")
+    sink = rig.start(SINK__BATCH_ROWS="50", KAFKA__OPTIONS=PATIENT_SESSION)
     eventually(lambda: rig.done() > 100)
     before = members(admin, rig.topic)
     postgres.stop("postgres", mode=mode)  # type: ignore[arg-type]

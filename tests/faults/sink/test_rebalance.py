@@ -1,5 +1,6 @@
 """Members come, go and freeze under load, with groups of either protocol: the rows are one clean pass's."""
 
+import json
 import random
 import signal
 import subprocess
@@ -17,12 +18,13 @@ from schemas.event import SessionEvent
 from tests.events import history
 from tests.eventually import PATIENCE_S, eventually
 from tests.freezing import freeze
-from tests.groups import PROTOCOLS, make_quick, members
-from tests.sink_rig import SinkRig
+from tests.groups import PROTOCOLS, let_sessions_last, members
+from tests.sink_rig import PATIENT_SESSION, SinkRig
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
 _MEMBERS = 4
+QUICK_MS = 2_000
 _PARTITIONS = 8
 _SLOWLY = """
 CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS
@@ -45,7 +47,7 @@ def topic(admin: AdminClient) -> str:
 @pytest.fixture(params=PROTOCOLS)
 def protocol(request: pytest.FixtureRequest, admin: AdminClient, topic: str) -> str:
     for group in (topic, f"{topic}.dead-letters"):
-        make_quick(admin, group)
+        let_sessions_last(admin, group, QUICK_MS)
     return str(request.param)
 
 
@@ -88,7 +90,12 @@ def test_a_rolling_restart_of_four_members_under_load(
     Method: SIGTERM one after another, each replaced before the next one goes.
     """
     log = of_many_users(6_000, seed=21)
-    settings = {"SINK__BATCH_ROWS": "200", "KAFKA__GROUP_PROTOCOL": protocol}
+    settings = {
+        "SINK__BATCH_ROWS": "200",
+        "KAFKA__GROUP_PROTOCOL": protocol,
+        "KAFKA__OPTIONS": PATIENT_SESSION,
+    }
+    let_sessions_last(admin, rig.topic, json.loads(PATIENT_SESSION)["session.timeout.ms"])
     rig.query(_SLOWLY)
     with load(rig, log, per_s=300) as hurry:
         sinks = [rig.start(**settings) for _ in range(_MEMBERS)]
