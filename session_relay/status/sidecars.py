@@ -16,6 +16,8 @@ WITHIN_S: Final = 3.0
 """A sidecar answers from memory; one that takes longer hangs."""
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - compared with, not listened on
 _LAST_PORT: Final = 65_535
+_AHEAD: Final = 8
+"""So many ports are asked at once: a sink that is just being started again is a gap before others."""
 
 Labels = Mapping[str, str]
 
@@ -87,10 +89,12 @@ class Sidecars:
         relay, sink, *maybe = _ask_all(client, [at(port) for port in ports])
         sinks = [sink]
         port = metrics.sink_port + 1
-        while port <= _LAST_PORT and sinks[-1].role == "sink":
-            sinks += _ask_all(client, [at(port)])
-            port += 1
-        others = [told for told in sinks[1:] if told.role == "sink"]  # the last one was none any more
+        while port <= _LAST_PORT and any(told.role == "sink" for told in sinks[-_AHEAD:]):
+            sinks += _ask_all(
+                client, [at(next_) for next_ in range(port, min(port + _AHEAD, _LAST_PORT + 1))]
+            )
+            port += _AHEAD
+        others = [told for told in sinks[1:] if told.role == "sink"]
         return [relay, sink, *others, *(told for told in maybe if told.role == "backfill")]
 
 

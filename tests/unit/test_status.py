@@ -217,16 +217,18 @@ def test_a_role_that_is_not_ready_says_why() -> None:
 
 
 def test_sinks_are_looked_for_on_ports_counted_up() -> None:
-    """Relay, two sinks, a port on which another role answers, a backfill."""
-    first = free_ports(5)
-    roles = ("relay", "sink", "sink", "console", "backfill")
-    settings = {"relay_port": first, "sink_port": first + 1, "backfill_port": first + 4}
+    """Relay, sinks, a port on which another role answers and one on which nobody does, a backfill."""
+    first = free_ports(7)
+    roles = ("relay", "sink", "sink", "console", None, "sink", "backfill")
+    settings = {"relay_port": first, "sink_port": first + 1, "backfill_port": first + 6}
     with ExitStack() as stack:
         for port, role in enumerate(roles, first):
+            if role is None:
+                continue
             metrics = f'build_info{{role="{role}",version="1"}} 1\n'
             stack.enter_context(answering({"/metrics": (200, metrics), "/readyz": (200, "{}")}, port))
         sidecars = Sidecars((), MetricsSettings.model_validate(settings))
-        assert [told.role for told in sidecars.ask()] == ["relay", "sink", "sink", "backfill"]
+        assert [told.role for told in sidecars.ask()] == ["relay", "sink", "sink", "sink", "backfill"]
     assert [told.answers for told in sidecars.ask()] == [False, False]
 
 
