@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import IO, Any, Final
 from urllib.parse import urlsplit
 
@@ -161,7 +162,7 @@ class Draft:
                 os.fsync(self._file.fileno())
                 self._file.close()
                 os.replace(self._unfinished, self._final)  # noqa: PTH105 - fsspec's names are strings
-                _sync_folder(os.path.dirname(self._final))  # noqa: PTH120 - likewise
+                _sync_folders(Path(self._final).parent, Path(self._place._root))  # noqa: SLF001 - likewise
             else:
                 self._file.close()
                 self._files.mv(self._unfinished, self._final)
@@ -174,13 +175,19 @@ class Draft:
             self._files.rm_file(self._unfinished)
 
 
-def _sync_folder(path: str) -> None:
-    """Make a file's new name safe: fsync(2), "an explicit fsync() on a file descriptor for the directory"."""
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+def _sync_folders(innermost: Path, root: Path) -> None:
+    """Make a file's new name safe, and those of the folders that were made for it.
+
+    Source: fsync(2), "an explicit fsync() on a file descriptor for the directory".
+    """
+    for path in (innermost, *innermost.parents):
+        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        if path == root:
+            return
 
 
 @contextmanager
