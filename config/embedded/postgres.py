@@ -1,6 +1,7 @@
 """PostgreSQL 18 from a wheel's own binaries, reached over TCP on 127.0.0.1 alone."""
 
 import os
+import secrets
 import shutil
 import signal
 import stat
@@ -110,7 +111,9 @@ def _new_home(state: State, state_dir: Path) -> Path:
     if os.geteuid() != 0 or open_to_others(state_dir):
         return state_dir / "postgres"
     # named by the cluster, not by the path: a state directory made anew must not meet an old database
-    return Path(tempfile.gettempdir()) / f"session-relay-{state.cluster_id}"
+    home = Path(tempfile.gettempdir()) / f"session-relay-{state.cluster_id}"
+    # nor a copy of one the original's
+    return home if not home.exists() else home.with_name(f"{home.name}-{secrets.token_hex(4)}")
 
 
 def choose_install(home: Path, say: Callable[[str], None], name: str = "pginstall18") -> Path:

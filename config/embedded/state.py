@@ -21,6 +21,8 @@ class State(msgspec.Struct, kw_only=True):
 
     brokers: int
     cluster_id: str
+    directory: str = ""
+    """Where the file was when it was written."""
     postgres_dir: str = ""
     """Where Postgres' files are: below the state directory, or the system's temporary one."""
     ports: dict[str, int] = {}
@@ -33,12 +35,14 @@ class State(msgspec.Struct, kw_only=True):
 def load(state_dir: Path) -> State | None:
     """Read what is remembered; None for a directory that never ran.
 
+    Of a directory that was copied the ports and the data are its own; what runs is the original's.
+
     Raises:
         RelayError: The file can't be read.
     """
     path = state_dir / "state.json"
     try:
-        return msgspec.json.decode(path.read_bytes(), type=State)
+        return _here(msgspec.json.decode(path.read_bytes(), type=State), state_dir.resolve())
     except FileNotFoundError:
         return None
     except (msgspec.MsgspecError, OSError) as error:
@@ -49,10 +53,24 @@ def load(state_dir: Path) -> State | None:
 
 def save(state_dir: Path, state: State) -> None:
     """Replace the file as a whole, so that no reader sees half of it."""
+    state.directory = str(state_dir.resolve())
     text = msgspec.json.format(msgspec.json.encode(state), indent=2)
     unfinished = state_dir / "state.json.new"
     unfinished.write_bytes(text + b"\n")
     unfinished.rename(state_dir / "state.json")
+
+
+def _here(state: State, state_dir: Path) -> State:
+    was = Path(state.directory or state_dir)
+    if was == state_dir:
+        return state
+    inside = Path(state.postgres_dir).is_relative_to(was)
+    if inside:
+        state.postgres_dir = str(state_dir / Path(state.postgres_dir).relative_to(was))
+    if was.exists():  # a copy, or else it has been moved
+        state.services, state.ready, state.keeper = {}, False, None
+        state.postgres_dir = state.postgres_dir if inside else ""
+    return state
 
 
 def take_lock(state_dir: Path) -> int | None:

@@ -1,5 +1,6 @@
 """What a state directory remembers is used again only where it is still true."""
 
+import shutil
 import signal
 import socket
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from config.embedded.kafka import LAST_COMPILER_LEFT_OUT, Cluster, new_cluster_id
+from config.embedded.postgres import _new_home
 from config.embedded.processes import Identity, end, identify
 from config.embedded.state import State, choose_ports, end_leftovers, load, save, take_lock
 from config.embedded.wheels import directory
@@ -55,6 +57,56 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     )
     save(tmp_path, state)
     assert load(tmp_path) == state
+
+
+def test_a_directory_that_was_moved_goes_on_where_it_is(tmp_path: Path) -> None:
+    (was := tmp_path / "was").mkdir()
+    running = {"redis": Identity(7, "boot:1")}
+    state = State(brokers=1, cluster_id="x", postgres_dir=str(was / "postgres"), services=running, ready=True)
+    save(was, state)
+    moved = was.rename(tmp_path / "moved")
+    found = load(moved)
+    assert found is not None
+    assert (found.postgres_dir, found.services, found.ready) == (str(moved / "postgres"), running, True)
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_copy_of_a_directory_takes_nothing_that_is_the_originals(tmp_path: Path, *, inside: bool) -> None:
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    original.mkdir()
+    home = original / "postgres" if inside else tmp_path / "elsewhere"
+    ours = Identity(7, "boot:1")
+    save(
+        original,
+        State(
+            brokers=1,
+            cluster_id="x",
+            postgres_dir=str(home),
+            ports={"redis": 20_000},
+            keeper=ours,
+            services={"redis": ours},
+            ready=True,
+        ),
+    )
+    shutil.copytree(original, copy)
+    found = load(copy)
+    assert found is not None
+    assert (found.keeper, found.services, found.ready) == (None, {}, False)
+    assert found.postgres_dir == (str(copy / "postgres") if inside else "")
+    assert found.ports == {"redis": 20_000}
+
+
+def test_postgres_of_a_copy_has_a_place_of_its_own_outside_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    (closed := tmp_path / "closed").mkdir(mode=0o700)
+    state = State(brokers=1, cluster_id="x")
+    first = _new_home(state, closed)
+    assert first == tmp_path / "session-relay-x"
+    first.mkdir()
+    assert _new_home(state, closed) not in {first, closed / "postgres"}
 
 
 def test_a_directory_that_never_ran_has_no_state(tmp_path: Path) -> None:
