@@ -89,7 +89,7 @@ def test_a_frozen_kafka_does_not_hold_up_the_end(
 ) -> None:
     kafka = services.addresses.kafka_bootstrap_servers
     broker = services.pids["kafka-1"]
-    with RelayProcess.running(tmp_path, kafka, topic, RELAY__SHUTDOWN_S="3", RELAY__SPOOL="false") as relay:
+    with RelayProcess.running(tmp_path, kafka, topic, RELAY__SHUTDOWN_S="1", RELAY__SPOOL="false") as relay:
         assert relay.post("/webhooks/plain", as_body(generic_session())).status_code == 200
         freeze(broker)
         try:

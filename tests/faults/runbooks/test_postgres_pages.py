@@ -20,7 +20,7 @@ from tests.faults.sink.test_restored_backup import copy_of
 from tests.integration.test_dead_letters_command import NEWER
 from tests.integration.test_sink_metrics import base_url, samples
 from tests.operator_shell import Shell
-from tests.sink_rig import SinkRig
+from tests.sink_rig import PATIENT_SESSION, SinkRig
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(150)]
 
@@ -97,7 +97,12 @@ def test_a_backup_was_put_back(rig: SinkRig, postgres: EmbeddedServices, tmp_pat
     Method: of what came since the backup, a record in the middle had to be stepped over.
     """
     page, shell = Runbook("restored-backup.md"), Shell(rig.environment(), tmp_path)
-    quick = {"SINK__TOPIC_CHECK_S": "0.5", "SINK__BATCH_ROWS": "10", "METRICS__INTERVAL_S": "0.05"}
+    quick = {
+        "SINK__TOPIC_CHECK_S": "0.5",
+        "SINK__BATCH_ROWS": "10",
+        "METRICS__INTERVAL_S": "0.05",
+        "KAFKA__OPTIONS": PATIENT_SESSION,
+    }
     rig.query(SLOWLY)
     sink = rig.start(**quick)
     rig.publish_bytes([(b"u-1", b"junk")])
