@@ -107,9 +107,17 @@ class ForeignSchemas:
 
 def _reader(schema_id: int, text: str) -> Read:
     try:
-        schema = parse(text)
+        return _reader_of(schema_id, text)
     except InvalidSchema:
         raise RegistryUnavailable(f"the registry tells no schema under id {schema_id}") from None
+    except (ValueError, RecursionError) as error:
+        raise StoppedForSafety(
+            f"this version has no reader for schema id {schema_id} of the registry, a newer one may: {error}"
+        ) from None
+
+
+def _reader_of(schema_id: int, text: str) -> Read:
+    schema = parse(text)
     if getattr(schema, "fullname", None) != _FULL_NAME:
         raise _poison(f"schema id {schema_id} of the registry has another full name")
     if told := differences(parse(LATEST.text), schema):
@@ -121,12 +129,7 @@ def _reader(schema_id: int, text: str) -> Read:
     for version in VERSIONS.values():
         if plain(version.text) == parsed:
             return version.read
-    try:
-        return _as_ours(reader_of(_texts_as_ours(parsed, LATEST.schema)))
-    except (ValueError, RecursionError):
-        raise StoppedForSafety(
-            f"schema id {schema_id} of the registry is recursive or too deep: a newer version may read it"
-        ) from None
+    return _as_ours(reader_of(_texts_as_ours(parsed, LATEST.schema)))
 
 
 def _texts_as_ours(theirs: Any, ours: Any) -> Any:

@@ -24,6 +24,8 @@ _HIGH_BITS: Final = 0x8080808080808080
 _EIGHT_BYTES: Final = 0x0080808080808080
 """Those of a number of eight bytes: the last byte, which is the highest here, has it clear."""
 _LONG_BYTES: Final = 10
+_MOST_LINES: Final = 20_000
+_WITH_BYTES: Final = frozenset({"string", "bytes", "long", "int", "double", "float", "boolean"})
 _AT_ONCE: Final = 4
 _DOUBLES: Final = struct.Struct("<" + "xd" * _AT_ONCE).unpack_from
 """So many, each behind the index of its branch."""
@@ -40,8 +42,7 @@ def reader_of(schema: Any) -> Read:
     Every type of Avro's is read, as another's schema may have it: what is no field of ours must be passed by.
 
     Raises:
-        ValueError: The schema is recursive or too deep, or has an array of what takes no bytes, so that a few
-            bytes tell of billions.
+        ValueError: The schema is recursive, too deep or too long, or has an array of what takes no bytes.
     """
     source = Source()
     fields = source.record(schema)
@@ -74,12 +75,18 @@ class Source:
         try:
             compiled = compile(code, f"<{title}>", "exec")
         except SyntaxError:  # twenty loops in each other, a hundred levels
-            raise ValueError(f"the {title} would be too deep") from None
+            raise ValueError("it is too deep") from None
         exec(compiled, names)  # noqa: S102 - of a schema quoted names and numbers alone are in it
         return names[signature.partition("(")[0]]
 
     def line(self, text: str) -> None:
-        """Add a line where the function has got to."""
+        """Add a line where the function has got to.
+
+        Raises:
+            ValueError: They are too many: what has a name may be used again, and be doubled each time.
+        """
+        if len(self.lines) >= _MOST_LINES:
+            raise ValueError("it takes too much code to read")
         self.lines.append("    " * self._indent + text)
 
     def record(self, schema: Any) -> str:
@@ -153,7 +160,7 @@ class Source:
             case "null":
                 self.line(f"{into} = None")
             case _:
-                raise ValueError(f"no reader for {name} in itself")
+                raise ValueError("it is recursive")
 
     def _one_named(self, into: str, schema: Any) -> None:
         self._named[schema["name"]] = None  # not while it is under way: it would have no end
@@ -165,6 +172,7 @@ class Source:
             case "fixed":
                 size = int(schema["size"])
                 self.line(f"{into} = b[i:i + {size}]; i += {size}")
+                self.line("if i > len(b): raise Malformed('cut short')")
         self._named[schema["name"]] = schema
 
     def _number(self) -> None:
@@ -214,12 +222,27 @@ class Source:
         self._end_entry(into)
 
     def _array(self, into: str, inner: Any) -> None:
-        if not _takes_bytes(inner):
-            raise ValueError(f"no reader for an array of {inner}")
+        if not self._takes_bytes(inner):
+            raise ValueError("it has an array of what takes no bytes")
         self.line(f"{into} = []")
         self._begin_entry(into)
         self.line(f"{into}.append({self.value(inner)})")
         self._end_entry(into)
+
+    def _takes_bytes(self, schema: Any) -> bool:
+        """Whether each value takes one at least: else a few bytes tell of an array of billions."""
+        match schema:
+            case {"type": "record", "fields": fields}:
+                return any(self._takes_bytes(field["type"]) for field in fields)
+            case {"type": "fixed", "size": size}:
+                return bool(size)
+            case list() | {"type": "enum" | "map" | "array"}:
+                return True
+            case str():
+                known = self._named.get(schema)
+                return schema in _WITH_BYTES or (known is not None and self._takes_bytes(known))
+            case _:
+                return self._takes_bytes(schema["type"])
 
     def _begin_entry(self, into: str) -> None:
         """Blocks of entries until an empty one; a negative count is followed by the block's size."""
@@ -239,23 +262,6 @@ class Source:
     def _end_entry(self, into: str) -> None:
         self.line(f"left_{into} -= 1")
         self._indent -= 2
-
-
-def _takes_bytes(schema: Any) -> bool:
-    """Whether each value takes a byte at least; one of a name that was defined before may not."""
-    match schema:
-        case "string" | "bytes" | "long" | "int" | "double" | "float" | "boolean" | list():
-            return True
-        case {"type": "record", "fields": fields}:
-            return any(_takes_bytes(field["type"]) for field in fields)
-        case {"type": "fixed", "size": size}:
-            return bool(size)
-        case {"type": "enum" | "map" | "array"}:
-            return True
-        case {"type": inner}:
-            return _takes_bytes(inner)
-        case _:
-            return False
 
 
 def _varint(b: bytes, i: int) -> tuple[int, int]:

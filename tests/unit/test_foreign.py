@@ -11,11 +11,11 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
-from config.errors import ExitCode, Poison, RegistryUnavailable, SettingsError, StoppedForSafety
+from config.errors import Poison, RegistryUnavailable, StoppedForSafety
 from config.registry_section import SchemaRegistrySettings
-from schemas.codec import PREFIX, decode, encode, frame_of
+from schemas.codec import decode, encode, frame_of
 from schemas.event import EventType, SessionEvent, Statistics
-from schemas.foreign import ForeignSchemas, writing_frame
+from schemas.foreign import ForeignSchemas
 from schemas.registry import Registry
 from schemas.versions import LATEST, PINNED_IDS, VERSIONS, plain
 from tests.crafted import ADDED, EVENT, record_of
@@ -132,8 +132,15 @@ def test_whatever_type_another_adds_is_passed_by(foreign: Foreign, fake: FakeReg
         {"name": "moods", "type": {"type": "array", "items": {"type": "map", "values": "float"}}},
         {"name": "place", "type": place},
         {"name": "left", "type": ["boolean", "sessionrelay.Place", "string"]},
+        {"name": "places", "type": {"type": "array", "items": "sessionrelay.Place"}},
     )
-    value = written(theirs, fake.add(SUBJECT, theirs), moods=[{"a": 0.5}, {}], place=b"abc", left=b"def")
+    told: dict[str, Any] = {
+        "moods": [{"a": 0.5}, {}],
+        "place": b"abc",
+        "left": b"def",
+        "places": [b"ghi", b"jkl"],
+    }
+    value = written(theirs, fake.add(SUBJECT, theirs), **told)
     assert decode(value, foreign(fake)) == EVENT
 
 
@@ -217,6 +224,14 @@ TREE: dict[str, Any] = {
 DEEP: Any = "string"
 for _ in range(30):
     DEEP = {"type": "array", "items": DEEP}
+DEEPEST: Any = "string"
+for _ in range(200):
+    DEEPEST = {"type": "record", "name": f"In{_}", "fields": [{"name": "f", "type": DEEPEST}]}
+DOUBLED: list[dict[str, Any]] = [{"name": "b0", "type": {"type": "fixed", "name": "B0", "size": 1}}]
+for _ in range(1, 30):
+    pair = [{"name": side, "type": f"sessionrelay.B{_ - 1}"} for side in "lr"]
+    DOUBLED.append({"name": f"b{_}", "type": {"type": "record", "name": f"B{_}", "fields": pair}})
+NO_NAMESPACE = {"type": "enum", "name": "Z", "namespace": "", "symbols": ["A"]}
 
 
 @pytest.mark.parametrize(
@@ -227,8 +242,20 @@ for _ in range(30):
         changed({"name": "moods", "type": {"type": "array", "items": "null"}, "default": []}),
         changed({"name": "tree", "type": ["null", TREE], "default": None}),
         changed({"name": "deep", "type": DEEP, "default": []}),
+        changed({"name": "deepest", "type": ["null", DEEPEST], "default": None}),
+        changed(*DOUBLED),
+        changed({"name": "a", "type": NO_NAMESPACE}, {"name": "b", "type": {"type": "array", "items": "Z"}}),
     ],
-    ids=["other-type", "other-unit", "billions-in-a-byte", "recursive", "deep"],
+    ids=[
+        "other-type",
+        "other-unit",
+        "billions-in-a-byte",
+        "recursive",
+        "deep",
+        "deepest",
+        "doubled",
+        "no-namespace",
+    ],
 )
 def test_our_event_in_a_form_that_cannot_be_read_stops_for_a_person(
     foreign: Foreign, fake: FakeRegistry, schema: str
@@ -246,49 +273,3 @@ def test_an_outage_decides_nothing_and_is_not_remembered(foreign: Foreign, fake:
         with pytest.raises(RegistryUnavailable):
             resolve(schema_id)
     assert resolve(schema_id) is LATEST.read
-
-
-def test_without_a_registry_our_own_id_is_written() -> None:
-    assert writing_frame(SchemaRegistrySettings(), TOPIC) == PREFIX == frame_of(LATEST.schema_id)
-
-
-def test_the_id_of_a_schema_that_is_there_is_written_and_nothing_registered(fake: FakeRegistry) -> None:
-    schema_id = fake.add(SUBJECT, LATEST.text)
-    assert writing_frame(settings_of(fake), TOPIC) == frame_of(schema_id)
-    assert fake.asked == [f"POST /subjects/{SUBJECT}"]
-
-
-def test_a_schema_that_is_not_there_is_registered_only_if_told_and_after_a_question(
-    fake: FakeRegistry,
-) -> None:
-    fake.add(SUBJECT, VERSIONS[1].text)
-    with pytest.raises(SettingsError, match="SCHEMA_REGISTRY__REGISTER_SCHEMA"):
-        writing_frame(settings_of(fake), TOPIC)
-    assert len(fake.schemas) == 1
-    fake.asked.clear()
-    assert writing_frame(settings_of(fake, register_schema=True), TOPIC) == frame_of(4712)
-    assert [line.split("?")[0] for line in fake.asked] == [
-        f"POST /subjects/{SUBJECT}",
-        f"POST /compatibility/subjects/{SUBJECT}/versions",
-        f"POST /subjects/{SUBJECT}/versions",
-    ]
-
-
-def test_a_schema_that_the_registry_does_not_admit_is_not_registered(fake: FakeRegistry) -> None:
-    fake.add("mine", changed({"name": "user_id", "type": "long"}))
-    with pytest.raises(StoppedForSafety, match="does not admit version"):
-        writing_frame(settings_of(fake, register_schema=True, subject="mine"), TOPIC)
-    assert len(fake.schemas) == 1
-
-
-def test_an_id_of_our_own_range_is_not_taken_from_a_registry(fake: FakeRegistry) -> None:
-    fake.always = said(200, json.dumps({"id": PINNED_IDS[0]}).encode())
-    with pytest.raises(StoppedForSafety, match="pinned"):
-        writing_frame(settings_of(fake), TOPIC)
-
-
-def test_a_registry_that_is_away_at_the_start_is_a_service_that_cannot_be_reached(fake: FakeRegistry) -> None:
-    fake.always = said(502, b"")
-    with pytest.raises(RegistryUnavailable) as away:
-        writing_frame(settings_of(fake), TOPIC)
-    assert away.value.exit_code is ExitCode.UNREACHABLE

@@ -55,6 +55,12 @@ def test_a_key_that_comes_twice_is_refused() -> None:
         read(b"\x04\x02a\x02\x02a\x04\x00", 0)
 
 
+def takes_bytes(schema: Any) -> bool:
+    if isinstance(schema, dict) and schema["type"] == "record":
+        return any(takes_bytes(field["type"]) for field in schema["fields"])
+    return bool(schema != "null")
+
+
 @st.composite
 def fields(draw: st.DrawFn, names: Iterator[int], depth: int = 3) -> tuple[Any, Any]:  # noqa: PLR0911 - one a kind
     """A type that nothing refers to twice, and a value of it."""
@@ -64,7 +70,7 @@ def fields(draw: st.DrawFn, names: Iterator[int], depth: int = 3) -> tuple[Any, 
             values, value = draw(inner)
             return {"type": "map", "values": values}, draw(st.dictionaries(st.text(), st.just(value)))
         case "array":
-            items, value = draw(inner.filter(lambda drawn: drawn[0] != "null"))
+            items, value = draw(inner.filter(lambda drawn: takes_bytes(drawn[0])))
             return {"type": "array", "items": items}, [value] * draw(st.integers(0, 3))
         case "record":
             told = {f"f{next(names)}": draw(inner) for _ in range(draw(st.integers(1, 3)))}
@@ -107,12 +113,21 @@ def test_one_type_may_be_used_again_by_its_name() -> None:
     assert reader_of(record_of(twice))(b"\x02\x00", 0) == ({"m": {"one": "RIGHT", "other": "LEFT"}}, 2)
 
 
+TAG = {"type": "fixed", "name": "Tag", "size": 4}
+MANY = b"\xfe\xff\xff\xff\x0f"
+"""2^31 - 1, as a varint in zigzag."""
+
+
 @pytest.mark.parametrize(
     ("schema", "body"),
     [
         ("boolean", b"\x02"),
         (["null", "long", "string"], b"\x06"),
         ({"type": "array", "items": "long"}, b"\x04\x02"),
+        ({"type": "array", "items": TAG}, MANY),
+        ({"type": "array", "items": record_of(TAG) | {"name": "Inner"}}, MANY + b"abcd"),
+        ({"type": "array", "items": ["null"]}, MANY),
+        (TAG, b"abc"),
     ],
 )
 def test_what_no_writer_writes_is_malformed(schema: object, body: bytes) -> None:
@@ -120,7 +135,22 @@ def test_what_no_writer_writes_is_malformed(schema: object, body: bytes) -> None
         reader_of(record_of(schema))(body, 0)
 
 
-@pytest.mark.parametrize("items", ["null", record_of("null"), {"type": "fixed", "name": "F", "size": 0}])
+NOTHING = [
+    "null",
+    record_of("null") | {"name": "Inner"},
+    {"type": "fixed", "name": "F", "size": 0},
+    {"type": "record", "name": "Inner", "fields": []},
+]
+
+
+@pytest.mark.parametrize("items", NOTHING)
 def test_an_array_of_which_a_few_bytes_tell_billions_is_refused_at_once(items: object) -> None:
-    with pytest.raises(ValueError, match="no reader for an array"):
+    with pytest.raises(ValueError, match="takes no bytes"):
         reader_of(record_of({"type": "array", "items": items}))
+
+
+def test_an_array_of_a_type_by_its_name_is_read() -> None:
+    side = {"type": "enum", "name": "Side", "symbols": ["LEFT", "RIGHT"]}
+    both = [{"name": "one", "type": side}, {"name": "more", "type": {"type": "array", "items": "Side"}}]
+    read = reader_of({"type": "record", "name": "R", "fields": both})
+    assert read(b"\x00\x04\x02\x00\x00", 0) == ({"one": "LEFT", "more": ["RIGHT", "LEFT"]}, 5)
