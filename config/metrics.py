@@ -140,7 +140,7 @@ SINK_GAPS = _counter(
 )
 SINK_OLDEST_UNWRITTEN = _gauge(
     "sink_oldest_unwritten_seconds",
-    "Age of the oldest record read and not written. Rising: see breaker_state.",
+    "Age of the oldest record read and not written. Rising: see breaker_state, or a registry is away.",
 )
 SINK_FUTURE_EVENTS = _counter(
     "sink_future_events_total",
