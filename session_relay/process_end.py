@@ -42,9 +42,11 @@ def _status_of(asked: SystemExit) -> int:
 
 
 def _end(status: list[int]) -> None:
-    for stream in filter(None, (sys.stdout, sys.stderr)):
+    for stream in (sys.stdout, sys.stderr):
+        if stream is None or stream.closed:
+            continue
         try:
             stream.flush()
-        except (OSError, ValueError):
+        except OSError:
             status[0] = status[0] or ExitCode.FAILED
     os._exit(status[0])

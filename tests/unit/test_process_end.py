@@ -38,6 +38,7 @@ def run(code: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess
         ("pass", 0, ""),
         ("sys.exit()", 0, ""),
         ("sys.exit(4)", 4, ""),
+        ("sys.stdout.close()", 0, ""),
         ("sys.exit('no')", 1, "no"),
         ("raise ValueError('odd')", 1, "ValueError: odd"),
     ],
