@@ -18,6 +18,8 @@ from tests.eventually import PATIENCE_S, eventually
 from tests.frozen_clock import FrozenClock
 
 HOST = "127.0.0.1"
+IDLE = 7
+"""So many clients that say nothing: one after another they would be waited for longer than a test waits."""
 
 
 class Rig:
@@ -124,7 +126,7 @@ def test_a_sampler_that_hangs_delays_no_scrape_and_its_age_shows(rig: Rig) -> No
 
     def hangs() -> None:
         entered.set()
-        released.wait(PATIENCE_S)
+        released.wait(2 * PATIENCE_S)  # a scrape that waited for it would be over
 
     with rig.running(hangs):
         assert entered.wait(PATIENCE_S)
@@ -196,7 +198,7 @@ def test_many_scrapes_at_once_are_all_answered(rig: Rig) -> None:
     with rig.running(), ExitStack() as stack:
         idle = [
             stack.enter_context(socket.create_connection((HOST, rig.port), timeout=PATIENCE_S))
-            for _ in range(5)
+            for _ in range(IDLE)
         ]
         scrapers = [
             threading.Thread(target=lambda: statuses.append(rig.ask("/metrics")[0])) for _ in range(10)
@@ -205,7 +207,7 @@ def test_many_scrapes_at_once_are_all_answered(rig: Rig) -> None:
             scraper.start()
         for scraper in scrapers:
             scraper.join(PATIENCE_S)
-        assert len(idle) == 5
+        assert len(idle) == IDLE
     assert statuses == [200] * 10
 
 

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import pytest
@@ -28,9 +27,10 @@ def redis(tmp_path: Path) -> Iterator[RedisProcess]:
 
 
 def statuses(relay: RelayProcess, times: int) -> list[int]:
-    """Answered at once, or it fails: who waits for Redis waits each time, who is busy once."""
+    """Answered at once, all but one of several at most: a busy machine may stand still once."""
     answers = [relay.post("/webhooks/plain", BODY) for _ in range(times)]
-    assert median(answer.elapsed.total_seconds() for answer in answers) < AT_ONCE_S
+    slow = [took for answer in answers if (took := answer.elapsed.total_seconds()) >= AT_ONCE_S]
+    assert len(slow) <= (times > 1), slow
     return [answer.status_code for answer in answers]
 
 
