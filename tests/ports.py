@@ -11,8 +11,8 @@ def free_port() -> int:
 
 
 def free_ports(count: int) -> int:
-    """The first of so many in a row, all below those that the system gives to clients meanwhile."""
+    """The first of so many in a row, above what the system gives to clients and services of ours take."""
     while True:
-        first = random.randrange(20_000, 32_000)
+        first = random.randrange(61_000, 65_000)
         if all(is_free(first + more) for more in range(count)):
             return first

@@ -7,12 +7,17 @@ its owner's life line and carries requests, standard output the replies, one JSO
 import faulthandler
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from config.embedded.owner import SUSTAINED, Ended, Owner, Request
+from config.embedded.processes import PortTaken
 from config.embedded.stack import Stack
 from config.embedded.state import take_lock
 from config.errors import ExitCode, RelayError
+
+_STARTS: Final = 3
 
 
 def keep(state_dir: Path, brokers: int, jars: Path, owner: Owner, *, sustained: bool) -> None:
@@ -21,9 +26,8 @@ def keep(state_dir: Path, brokers: int, jars: Path, owner: Owner, *, sustained: 
         owner.tell("held")
         return
     try:
-        stack = Stack(state_dir, brokers, jars, owner, sustained=sustained)
+        stack = _started(lambda: Stack(state_dir, brokers, jars, owner, sustained=sustained), owner)
         try:
-            stack.start()
             owner.tell("ready")
             _serve(stack, owner)
         finally:
@@ -35,6 +39,25 @@ def keep(state_dir: Path, brokers: int, jars: Path, owner: Owner, *, sustained: 
     except OSError as error:  # a full disk, rights: the system's own words say it best
         owner.tell("error", f"The embedded services could not start: {error}")
         raise
+
+
+def _started(made: Callable[[], Stack], owner: Owner) -> Stack:
+    """All of them, on other ports where one was taken after it had been found free: Kafka needs seconds."""
+    for last in [False] * (_STARTS - 1) + [True]:
+        stack = made()
+        try:
+            stack.start()
+        except PortTaken as error:
+            stack.end()
+            if last:
+                raise
+            owner.say(f"{error.name}'s port was taken during the start: all begin anew")
+        except BaseException:
+            stack.end()
+            raise
+        else:
+            break
+    return stack
 
 
 def _serve(stack: Stack, owner: Owner) -> None:

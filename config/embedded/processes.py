@@ -1,6 +1,7 @@
 """Child processes that can't outlive their parent, and processes known by more than their number."""
 
 import ctypes
+import errno
 import os
 import signal
 import subprocess
@@ -63,6 +64,14 @@ class Launch:
     """Sent by the kernel when the parent dies."""
 
 
+class PortTaken(Unavailable):
+    """A program that could not listen, as another had taken its port."""
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(problem)
+        self.name = name
+
+
 class Child(NamedTuple):
     """A program that was started here."""
 
@@ -75,9 +84,9 @@ class Child(NamedTuple):
         """The error to raise when it ended and should not have, with the tail of its log."""
         path, status = self.launch.log, self.process.returncode
         told = tail(path, self.log_from_bytes)
-        return Unavailable(
-            f"{self.launch.name} ended at its start with status {status}; {path} ends:\n{told}"
-        )
+        problem = f"{self.launch.name} ended at its start with status {status}; {path} ends:\n{told}"
+        taken = os.strerror(errno.EADDRINUSE) in told
+        return PortTaken(self.launch.name, problem) if taken else Unavailable(problem)
 
 
 def tail(path: Path, from_bytes: int) -> str:

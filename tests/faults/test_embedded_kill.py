@@ -2,10 +2,12 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from config.embedded.processes import Identity, identify
 from config.embedded.services import EmbeddedServices, start_detached, status
 from config.embedded.state import State, load
 from config.errors import Unavailable
-from tests.eventually import eventually
+from tests.eventually import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.faults
 OWNER = """
@@ -134,6 +136,44 @@ def test_a_service_that_ends_during_the_start_is_told_with_its_log(state_dir: Pa
         pass
     assert remembered(state_dir).services == {}
     control.with_suffix(".away").rename(control)
+
+
+def is_begun(state_dir: Path) -> bool:
+    keeper = remembered(state_dir).keeper
+    return keeper is not None and keeper.is_alive()
+
+
+def taken_once_begun(state_dir: Path, port: int) -> socket.socket | None:
+    """Listen on a port as soon as a start has written it down; None for who comes too late."""
+    eventually(lambda: is_begun(state_dir), every_s=0.001)
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1", port))
+        listening.listen()
+    except OSError:
+        listening.close()
+        return None
+    return listening
+
+
+def test_a_port_that_is_taken_during_the_start_is_replaced(state_dir: Path) -> None:
+    """Method: take Redis' as soon as it is written down, while Kafka, which comes first, is started."""
+
+    def replaced() -> bool:
+        eventually(lambda: not is_begun(state_dir))  # the one before
+        before = remembered(state_dir).ports["redis"]
+        with ThreadPoolExecutor(1) as thread:
+            taking = thread.submit(taken_once_begun, state_dir, before)
+            with EmbeddedServices.running(state_dir) as services:
+                if (listening := taking.result(PATIENCE_S)) is None:
+                    return False
+                with listening:
+                    assert remembered(state_dir).ports["redis"] != before
+                    assert set(services.pids) == {"kafka-1", "postgres", "redis"}
+                    return True
+
+    eventually(replaced)
 
 
 @pytest.mark.parametrize("is_dead", [True, False], ids=["dead", "dying"])
