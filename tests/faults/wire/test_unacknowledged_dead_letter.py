@@ -26,6 +26,6 @@ def test_the_offset_waits_for_the_dead_letter_and_the_breaker_of_postgres_hears_
         assert "breaker_changed" not in rig.log_of(sink)
         proxy.heal()  # librdkafka itself would send again after 30 s, on the same connection
         rig.wait_until_done(3, within_s=18)
+        eventually(lambda: rig.query("SELECT count(*) FROM dead_letters") == [(1,)])
     assert (rig.sums()["written"], rig.sums()["parked"]) == (2, 1)
-    eventually(lambda: rig.query("SELECT count(*) FROM dead_letters") == [(1,)])
     rig.assert_accounted()
