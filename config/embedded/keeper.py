@@ -41,22 +41,17 @@ def keep(state_dir: Path, brokers: int, jars: Path, owner: Owner, *, sustained: 
         raise
 
 
-def _started(made: Callable[[], Stack], owner: Owner) -> Stack:
+def _started(made: Callable[[], Stack], owner: Owner, starts: int = _STARTS) -> Stack:
     """All of them, on other ports where one was taken after it had been found free: Kafka needs seconds."""
-    for last in [False] * (_STARTS - 1) + [True]:
-        stack = made()
-        try:
-            stack.start()
-        except PortTaken as error:
-            stack.end()
-            if last:
-                raise
-            owner.say(f"{error.name}'s port was taken during the start: all begin anew")
-        except BaseException:
-            stack.end()
+    stack = made()
+    try:
+        stack.start()
+    except BaseException as error:
+        stack.end()
+        if not isinstance(error, PortTaken) or starts == 1:
             raise
-        else:
-            break
+        owner.say(f"{error.name}'s port was taken during the start: all begin anew")
+        return _started(made, owner, starts - 1)
     return stack
 
 

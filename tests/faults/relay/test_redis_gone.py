@@ -27,10 +27,9 @@ def redis(tmp_path: Path) -> Iterator[RedisProcess]:
 
 
 def statuses(relay: RelayProcess, times: int) -> list[int]:
-    """Answered at once, all but one of several at most: a busy machine may stand still once."""
+    """All of them answered at once, or it fails."""
     answers = [relay.post("/webhooks/plain", BODY) for _ in range(times)]
-    slow = [took for answer in answers if (took := answer.elapsed.total_seconds()) >= AT_ONCE_S]
-    assert len(slow) <= (times > 1), slow
+    assert max(answer.elapsed.total_seconds() for answer in answers) < AT_ONCE_S
     return [answer.status_code for answer in answers]
 
 

@@ -14,7 +14,7 @@ from tests.sink_rig import SinkRig
 pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(90)
 def test_sigterm_ends_the_sink_in_time_though_kafka_says_nothing_any_more(
     rig: SinkRig, kafka_pid: int
 ) -> None:
@@ -26,7 +26,7 @@ def test_sigterm_ends_the_sink_in_time_though_kafka_says_nothing_any_more(
     assert sink.wait(10) == 0, rig.log_of(sink)
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(90)
 def test_an_answer_of_kafka_that_comes_after_the_end_finds_nobody(
     rig: SinkRig, kafka_pid: int, tmp_path: Path
 ) -> None:

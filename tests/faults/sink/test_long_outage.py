@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.faults]
 PERIOD_S = 0.2
 PERIODS = 60
 """An hour, where BREAKER__RESET_S is a minute."""
-CONNECTION_S = 0.2
+CONNECTION_S = 0.4
 MOST_PROBES = int(1 + 2.2 / (PERIOD_S + CONNECTION_S))
 """One is under way when Postgres is back, and the pool's attempts are 2.2 s apart at most (decision 18)."""
 MOST_GROWTH_BYTES = 20_000_000

@@ -56,7 +56,7 @@ def test_a_write_that_waits_longer_than_polling_may_stand_still_loses_neither_re
     assert len(members) == 1
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(90)
 @pytest.mark.parametrize("kafka_too", [False, True])
 def test_sigterm_ends_the_sink_in_time_though_postgres_says_nothing_any_more(
     rig: SinkRig, kafka_pid: int, kafka_too: bool
